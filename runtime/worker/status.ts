@@ -1,0 +1,40 @@
+/** Why a worker can't compute; each has its own plain sentence on the page. */
+export type FailureReason =
+  | 'no-secure-context'
+  | 'no-webgpu'
+  | 'no-adapter'
+  | 'limits-too-small'
+  | 'out-of-memory'
+  | 'device-lost'
+  | 'host-unreachable'
+  | 'host-gone'
+  | 'version-mismatch'
+  | 'internal';
+
+/** What a worker is doing; the Web Worker posts each change to the page. */
+export type WorkerStatus =
+  | { readonly state: 'connecting'; readonly host: string }
+  /** Joined; the host has no work for it yet, or is busy with its own part. */
+  | { readonly state: 'waiting'; readonly device: string; readonly why: string }
+  | {
+      readonly state: 'loading';
+      readonly device: string;
+      /** The units of the stage, first to last: `layer3.0 … head`. */
+      readonly units: string;
+      readonly receivedBytes: number;
+      readonly totalBytes: number;
+    }
+  | {
+      readonly state: 'training' | 'evaluating';
+      readonly device: string;
+      readonly units: string;
+      /** Steps done since the run began. */
+      readonly step: number;
+      /** Of the run; undefined when it has no fixed end. */
+      readonly totalSteps: number | undefined;
+      readonly imagesPerSecond: number;
+      /** Mean loss of the last step where this stage holds the head. */
+      readonly loss: number | undefined;
+    }
+  | { readonly state: 'finished'; readonly message: string }
+  | { readonly state: 'failed'; readonly reason: FailureReason; readonly detail: string };

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const root = import.meta.dirname;
+
+/** One `vite build` makes the pages (dist/client) and the host (dist/server). */
+export default defineConfig({
+  root: resolve(root, 'client'),
+  appType: 'mpa',
+  environments: {
+    client: {
+      build: {
+        outDir: resolve(root, 'dist/client'),
+        emptyOutDir: true,
+        target: 'es2023',
+        rolldownOptions: { input: { worker: resolve(root, 'client/worker/index.html') } },
+      },
+    },
+    ssr: {
+      build: {
+        outDir: resolve(root, 'dist/server'),
+        emptyOutDir: true,
+        target: 'node20',
+        ssr: true,
+        sourcemap: true,
+        rolldownOptions: {
+          input: {
+            tandem: resolve(root, 'server/cli/tandem.ts'),
+            'engine-thread': resolve(root, 'server/engine/engine-thread.ts'),
+          },
+          // One flat folder: a chunk finds the thread's entry beside itself.
+          output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
+        },
+      },
+    },
+  },
+  worker: { format: 'es' },
+  builder: {},
+  test: {
+    root,
+    include: ['{shaders,runtime,server,client,e2e}/**/*.test.ts'],
+    globalSetup: ['e2e/setup/global.ts'],
+    // Native engines (Dawn, ONNX Runtime) don't share a process well.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
+});
