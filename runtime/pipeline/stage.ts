@@ -1,0 +1,177 @@
+import type { LossResult, StageEngine } from '../engine';
+import type { StageAssignment } from '../protocol/message';
+import type { Action } from '../schedule/action';
+import { expectShape, type NamedTensors, type Shape, type Tensor } from '../tensor';
+import { planStage, type PlannedStage } from './assignment';
+import { Mailbox } from './mailbox';
+import { runStage } from './stage-runner';
+
+/** A tensor on its way between two stages. */
+export type Transfer =
+  | {
+      readonly kind: 'activation' | 'gradient' | 'output';
+      readonly step: number;
+      readonly microBatch: number;
+      readonly tensor: Tensor;
+    }
+  | {
+      readonly kind: 'labels';
+      readonly step: number;
+      readonly microBatch: number;
+      readonly labels: Int32Array;
+    };
+
+export interface StepRequest {
+  readonly step: number;
+  readonly actions: readonly Action[];
+  readonly learningRate: number;
+}
+
+export interface StepReport {
+  /** By micro-batch; only from the last stage. */
+  readonly results: readonly LossResult[];
+  /** Time in which the stage had its inputs and computed. */
+  readonly computeMs: number;
+}
+
+/**
+ * One stage of the pipeline, wherever it computes. What it makes for its neighbours goes to
+ * `onSend`; what they make for it comes through `deliver`.
+ */
+export interface PipelineStage {
+  readonly engine: StageEngine['kind'];
+  readonly device: string;
+  onSend: (transfer: Transfer) => void;
+  /** Allocates the stage; resolves to the bytes that it holds. */
+  prepare(assignment: StageAssignment): Promise<number>;
+  load(state: NamedTensors, step: number): Promise<void>;
+  step(request: StepRequest): Promise<StepReport>;
+  /** Forward with running statistics; each result goes to `onSend` as an `output`. */
+  evaluate(step: number, numMicroBatches: number): Promise<void>;
+  exportState(step: number): Promise<NamedTensors>;
+  deliver(transfer: Transfer): void;
+  /** Ends what is waited for with the error; the stage can be prepared again. */
+  abort(error: Error): void;
+}
+
+/** A stage that was not prepared was asked to compute. */
+export class NotPreparedError extends Error {
+  override readonly name = 'NotPreparedError';
+}
+
+/** A stage on an engine in this process (or in a thread of it). */
+export class LocalStage implements PipelineStage {
+  onSend: (transfer: Transfer) => void = () => undefined;
+  readonly #engine: StageEngine;
+  #plan: PlannedStage | undefined;
+  #tensors = new Mailbox<Tensor>();
+  #labels = new Mailbox<Int32Array>();
+
+  constructor(engine: StageEngine) {
+    this.#engine = engine;
+  }
+
+  get engine(): StageEngine['kind'] {
+    return this.#engine.kind;
+  }
+
+  get device(): string {
+    return this.#engine.device;
+  }
+
+  async prepare(assignment: StageAssignment): Promise<number> {
+    this.abort(new Error('the stage was given other units'));
+    this.#plan = planStage(assignment);
+    this.#tensors = new Mailbox();
+    this.#labels = new Mailbox();
+    await this.#engine.load(this.#plan.spec);
+    return this.#engine.memoryBytes();
+  }
+
+  load(state: NamedTensors): Promise<void> {
+    return this.#engine.importState(state);
+  }
+
+  async step({ step, actions, learningRate }: StepRequest): Promise<StepReport> {
+    const { isLast } = this.#prepared();
+    const send = (kind: 'activation' | 'gradient', microBatch: number, tensor: Tensor): void => {
+      this.onSend({ kind, step, microBatch, tensor });
+    };
+    const started = Date.now();
+    let waitedMs = 0;
+    const waitFor = async <Value>(arrival: Promise<Value>): Promise<Value> => {
+      const since = Date.now();
+      const value = await arrival;
+      waitedMs += Date.now() - since;
+      return value;
+    };
+    const results = await runStage(
+      this.#engine,
+      { actions, isLast, learningRate, step },
+      {
+        activation: (microBatch) =>
+          waitFor(this.#tensors.take(key('activation', step, microBatch))),
+        gradient: (microBatch) => waitFor(this.#tensors.take(key('gradient', step, microBatch))),
+        labels: (microBatch) => this.#labels.take(key('labels', step, microBatch)),
+        sendActivation: (microBatch, tensor) => send('activation', microBatch, tensor),
+        sendGradient: (microBatch, tensor) => send('gradient', microBatch, tensor),
+      },
+    );
+    return { results, computeMs: Date.now() - started - waitedMs };
+  }
+
+  async evaluate(step: number, numMicroBatches: number): Promise<void> {
+    this.#prepared();
+    let sent: Promise<void> = Promise.resolve();
+    for (let microBatch = 0; microBatch < numMicroBatches; microBatch++) {
+      const input = await this.#tensors.take(key('activation', step, microBatch));
+      const output = this.#engine.evaluate(input);
+      // One call ahead: the next input is on its way to the engine while this one computes.
+      await sent;
+      sent = output.then((tensor) => {
+        this.onSend({ kind: 'output', step, microBatch, tensor });
+      });
+      // Awaited one round later; without this a failure in between counts as unhandled.
+      sent.catch(() => undefined);
+    }
+    await sent;
+  }
+
+  exportState(): Promise<NamedTensors> {
+    this.#prepared();
+    return this.#engine.exportState();
+  }
+
+  /** Throws ShapeError when a tensor is not what the stage's boundary needs. */
+  deliver(transfer: Transfer): void {
+    const { kind, step, microBatch } = transfer;
+    const plan = this.#prepared();
+    if (transfer.kind === 'labels') {
+      const [samples = 0] = plan.input;
+      expectShape(place(transfer, plan), [samples], [transfer.labels.length]);
+      this.#labels.put(key(kind, step, microBatch), transfer.labels);
+      return;
+    }
+    const expected: Shape = kind === 'gradient' ? plan.output : plan.input;
+    expectShape(place(transfer, plan), expected, transfer.tensor.shape);
+    this.#tensors.put(key(kind, step, microBatch), transfer.tensor);
+  }
+
+  abort(error: Error): void {
+    this.#tensors.close(error);
+    this.#labels.close(error);
+  }
+
+  #prepared(): PlannedStage {
+    if (!this.#plan) throw new NotPreparedError('expected a prepared stage, got none yet');
+    return this.#plan;
+  }
+}
+
+function key(kind: Transfer['kind'], step: number, microBatch: number): string {
+  return `${kind} of step ${step}, micro-batch ${microBatch}`;
+}
+
+function place({ kind, step, microBatch }: Transfer, { units }: PlannedStage): string {
+  return `stage ${units}, step ${step}, micro-batch ${microBatch}: ${kind}`;
+}
