@@ -68,9 +68,7 @@ export async function runStage(
       }
       case 'B':
       case 'I': {
-        const gradient = isLast
-          ? null
-          : await Promise.race([failure, ports.gradient(microBatch)]);
+        const gradient = isLast ? null : await Promise.race([failure, ports.gradient(microBatch)]);
         const input =
           kind === 'B'
             ? engine.backward(microBatch, gradient)

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { architectures } from '../model/resnet';
+import { failureReasons } from '../worker/status';
 import { ProtocolError } from './error';
 
 /*
@@ -67,19 +68,6 @@ const credit = v.strictObject({
 const ping = v.strictObject({ type: v.literal('ping') });
 const pong = v.strictObject({ type: v.literal('pong') });
 const state = v.strictObject({ type: v.literal('state'), step: count, manifest });
-
-const failureReasons = [
-  'no-secure-context',
-  'no-webgpu',
-  'no-adapter',
-  'limits-too-small',
-  'out-of-memory',
-  'device-lost',
-  'host-unreachable',
-  'host-gone',
-  'version-mismatch',
-  'internal',
-] as const;
 
 /** Worker to host. */
 const workerMessage = v.variant('type', [

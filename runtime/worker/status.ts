@@ -1,15 +1,17 @@
 /** Why a worker can't compute; each has its own plain sentence on the page. */
-export type FailureReason =
-  | 'no-secure-context'
-  | 'no-webgpu'
-  | 'no-adapter'
-  | 'limits-too-small'
-  | 'out-of-memory'
-  | 'device-lost'
-  | 'host-unreachable'
-  | 'host-gone'
-  | 'version-mismatch'
-  | 'internal';
+export const failureReasons = [
+  'no-secure-context',
+  'no-webgpu',
+  'no-adapter',
+  'limits-too-small',
+  'out-of-memory',
+  'device-lost',
+  'host-unreachable',
+  'host-gone',
+  'version-mismatch',
+  'internal',
+] as const;
+export type FailureReason = (typeof failureReasons)[number];
 
 /** What a worker is doing; the Web Worker posts each change to the page. */
 export type WorkerStatus =

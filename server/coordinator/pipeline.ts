@@ -91,7 +91,11 @@ export class Pipeline {
    * Logits of each micro-batch of pictures, in order, with running statistics.
    * @param step the last step done
    */
-  async *evaluate(step: number, inputs: AsyncIterable<Tensor>, count: number): AsyncGenerator<Tensor> {
+  async *evaluate(
+    step: number,
+    inputs: AsyncIterable<Tensor>,
+    count: number,
+  ): AsyncGenerator<Tensor> {
     const done = this.#together((stage) => stage.evaluate(step, count));
     done.catch(() => undefined);
     // Inputs are fed a few micro-batches ahead of the outputs, so that memory stays bounded.

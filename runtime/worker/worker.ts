@@ -1,0 +1,221 @@
+import type { StageEngine } from '../engine';
+import { planStage } from '../pipeline/assignment';
+import { LocalStage } from '../pipeline/stage';
+import { fromWire, toWire } from '../pipeline/transfer';
+import { Connection, type Socket } from '../protocol/connection';
+import { ProtocolError } from '../protocol/error';
+import type { WireTensor } from '../protocol/frame';
+import {
+  parseHostMessage,
+  protocolVersion,
+  type HostMessage,
+  type StageAssignment,
+  type WorkerMessage,
+} from '../protocol/message';
+import { manifestOf, stateFrames, StateReceiver } from '../protocol/state-transfer';
+import { parseAction } from '../schedule/action';
+import { failureReason } from './failure';
+import { Progress } from './progress';
+import type { WorkerStatus } from './status';
+
+export interface WorkerOptions {
+  readonly engine: StageEngine;
+  /** The browser's user agent, or the program's name and version. */
+  readonly agent: string;
+  readonly onStatus: (status: WorkerStatus) => void;
+}
+
+type Command = Exclude<HostMessage, { type: 'credit' | 'ping' | 'pong' }>;
+
+/**
+ * A worker's end of a run: does what the host says with one stage on its engine. The same class
+ * serves in a page's Web Worker and in Node.
+ *
+ * States: joined (no stage) -> preparing -> loading -> running; `prepare` and `idle` lead back from
+ * anywhere. Commands run one after another; tensors are taken whenever they come.
+ */
+export class PipelineWorker {
+  readonly #options: WorkerOptions;
+  readonly #stage: LocalStage;
+  readonly #progress: Progress;
+  #connection: Connection<WorkerMessage, HostMessage> | undefined;
+  #commands: Promise<void> = Promise.resolve();
+  /** Counts the stages given and taken away; a command of an older one is dropped. */
+  #generation = 0;
+  #incoming: { plan: number; totalSteps: number | null; state: StateReceiver } | undefined;
+  #ended = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#stage = new LocalStage(options.engine);
+    this.#progress = new Progress(options.engine.device, options.onStatus);
+  }
+
+  /** Whether the run is over or the worker has failed for good: no use in connecting again. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /**
+   * Joins over an open socket. The caller passes on what the socket receives, beats, and closes
+   * the connection when the socket closes.
+   */
+  join(socket: Socket, onClosed: (error: Error) => void): Connection<WorkerMessage, HostMessage> {
+    const connection = new Connection<WorkerMessage, HostMessage>(socket, parseHostMessage, {
+      message: (message) => this.#take(message),
+      tensor: (tensor) => this.#takeTensor(tensor),
+      closed: (error) => {
+        this.#dropStage(error);
+        onClosed(error);
+      },
+    });
+    this.#connection = connection;
+    this.#stage.onSend = (transfer) => {
+      connection.sendTensor(toWire(transfer)).catch((error: unknown) => this.#fail(error));
+    };
+    const { engine, agent } = this.#options;
+    connection.send({
+      type: 'hello',
+      protocol: protocolVersion,
+      engine: engine.kind,
+      device: engine.device,
+      agent,
+    });
+    return connection;
+  }
+
+  /** Tells the host that this worker goes, and why. */
+  leave(message: string): void {
+    this.#ended = true;
+    this.#connection?.send({ type: 'leave', message });
+    this.#connection?.close(new Error(message));
+  }
+
+  #take(message: Command): void {
+    switch (message.type) {
+      case 'welcome':
+        this.#progress.waiting('The computer has no work for this device yet.');
+        break;
+      case 'refuse':
+        this.#ended = true;
+        this.#progress.failed(message.reason, message.message);
+        break;
+      case 'idle':
+        this.#dropStage(new Error('the host took the stage away'));
+        this.#progress.waiting(message.why);
+        break;
+      case 'prepare':
+        this.#dropStage(new Error('the host gave another stage'));
+        this.#enqueue(() => this.#prepare(message.plan, message.stage));
+        break;
+      case 'load': {
+        const { plan, step, totalSteps, manifest } = message;
+        this.#incoming = { plan, totalSteps, state: new StateReceiver(step, manifest) };
+        this.#loaded();
+        break;
+      }
+      case 'step': {
+        const { step, learningRate } = message;
+        const actions = message.actions.map(parseAction);
+        this.#enqueue(async () => {
+          const { results, computeMs } = await this.#stage.step({ step, actions, learningRate });
+          // JSON has no NaN: a loss that is not finite crosses as null.
+          const finite = results.map(({ loss, correct }) => ({
+            loss: Number.isFinite(loss) ? loss : null,
+            correct,
+          }));
+          this.#connection?.send({ type: 'step-done', step, results: finite, computeMs });
+          this.#progress.stepped(step, results);
+        });
+        break;
+      }
+      case 'evaluate':
+        this.#enqueue(async () => {
+          this.#progress.evaluating();
+          await this.#stage.evaluate(message.step, message.numMicroBatches);
+        });
+        break;
+      case 'export':
+        this.#enqueue(() => this.#export(message.step));
+        break;
+      case 'finished':
+        this.#ended = true;
+        this.#progress.finished(message.message);
+        break;
+    }
+  }
+
+  #takeTensor(tensor: WireTensor): void {
+    if (tensor.kind !== 'state') {
+      this.#stage.deliver(fromWire(tensor));
+      return;
+    }
+    if (!this.#incoming) {
+      throw new ProtocolError('unexpected', 'expected a load message before state tensors');
+    }
+    this.#incoming.state.add(tensor);
+    this.#loaded();
+  }
+
+  async #prepare(plan: number, assignment: StageAssignment): Promise<void> {
+    // What the former stage still had to send goes out first: the host drops all before `prepared`.
+    await this.#connection?.drained();
+    const { units } = planStage(assignment);
+    this.#progress.preparing(units, assignment.microBatchSize * assignment.numMicroBatches);
+    const memoryBytes = await this.#stage.prepare(assignment);
+    this.#connection?.send({ type: 'prepared', plan, memoryBytes });
+  }
+
+  /** Reports how much of the state has come, and hands it to the engine once it is whole. */
+  #loaded(): void {
+    if (!this.#incoming) return;
+    const { plan, totalSteps, state } = this.#incoming;
+    this.#progress.loading(state.receivedBytes, state.totalBytes);
+    if (!state.isComplete) return;
+    this.#incoming = undefined;
+    this.#enqueue(async () => {
+      await this.#stage.load(state.state());
+      this.#progress.loaded(state.step, totalSteps);
+      this.#connection?.send({ type: 'ready', plan });
+    });
+  }
+
+  async #export(step: number): Promise<void> {
+    const state = await this.#stage.exportState();
+    const connection = this.#connection;
+    if (!connection) return;
+    connection.send({ type: 'state', step, manifest: manifestOf(state) });
+    // Not awaited: the next step runs while the copy leaves as bulk traffic.
+    for (const tensor of stateFrames(state, step)) {
+      connection.sendTensor(tensor).catch((error: unknown) => this.#fail(error));
+    }
+  }
+
+  #enqueue(command: () => Promise<void>): void {
+    const generation = this.#generation;
+    this.#commands = this.#commands
+      .then(async () => {
+        if (generation === this.#generation) await command();
+      })
+      .catch((error: unknown) => {
+        // A stage that was taken away fails in whatever it was doing; nobody needs to know.
+        if (generation === this.#generation) this.#fail(error);
+      });
+  }
+
+  #dropStage(error: Error): void {
+    this.#generation++;
+    this.#incoming = undefined;
+    this.#stage.abort(error);
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#connection?.isOpen) return;
+    const reason = failureReason(error);
+    const message = error instanceof Error ? error.message : String(error);
+    this.#ended = true;
+    this.#progress.failed(reason, message);
+    this.#connection.send({ type: 'failed', reason, message: message.slice(0, 2000) });
+    this.#connection.close(error instanceof Error ? error : new Error(message));
+  }
+}
