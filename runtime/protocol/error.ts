@@ -7,6 +7,7 @@ export type ProtocolErrorCode =
   | 'bad-dtype'
   | 'bad-shape'
   | 'bad-chunk'
+  | 'bad-credit'
   | 'truncated'
   | 'oversize'
   | 'unexpected';
