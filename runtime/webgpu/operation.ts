@@ -1,0 +1,50 @@
+import type { Operation } from '../model/graph';
+import type { Dispatch } from './kernel';
+import type { Region } from './memory';
+import type { TensorLayout } from './tensor-layout';
+import type { Value } from './value';
+
+/** Where an operation's backward half puts the gradient of a value that it read. */
+export interface InputGradient extends Value {
+  /** False for the first operation that writes it, which overwrites; true for all after it. */
+  readonly accumulate: boolean;
+}
+
+/**
+ * The memory that an operation works on.
+ *
+ * How long memory lives is not declared but seen: what only the dispatches of one pass touch is
+ * shared by all micro-batches and reused within the pass; what a later pass of the same micro-batch
+ * reads is kept for each micro-batch in flight.
+ */
+export interface OperationContext {
+  /** An activation of the unit. */
+  value(name: string): Value;
+  /** The gradient of the operation's output, complete. */
+  outputGradient(name: string): Value;
+  /**
+   * Where to write, or add, the gradient of a value that the operation read; undefined when nobody
+   * wants it. Call it once for each contribution, in the order of the dispatches.
+   */
+  inputGradient(name: string): InputGradient | undefined;
+  /** A parameter or running statistic, in its {@link TensorLayout}. */
+  tensor(name: string): Region;
+  /** The summed gradient of a parameter, to be added to. */
+  tensorGradient(name: string): Region;
+  /** Memory of the operation's own: the same region in every pass for the same label. */
+  buffer(label: string, bytes: number): Region;
+}
+
+/** What turns an operation of the graph into kernel runs. */
+export interface OperationModule<Kind extends Operation> {
+  /** How the operation's parameters and running statistics lie in GPU memory, by name. */
+  tensors?(operation: Kind): ReadonlyMap<string, TensorLayout>;
+  /** Forward in training. */
+  forward(operation: Kind, context: OperationContext): readonly Dispatch[];
+  /** Forward with running statistics; as `forward` where absent. */
+  evaluate?(operation: Kind, context: OperationContext): readonly Dispatch[];
+  /** Writes or adds the gradients of what the operation read. */
+  backwardInput(operation: Kind, context: OperationContext): readonly Dispatch[];
+  /** Adds the gradients of the parameters. */
+  backwardWeight?(operation: Kind, context: OperationContext): readonly Dispatch[];
+}

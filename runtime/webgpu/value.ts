@@ -1,0 +1,38 @@
+import type { Shape } from '../tensor';
+import type { Region } from './memory';
+
+/**
+ * How a value lies in GPU memory: NHWC with the channels in blocks of four,
+ * `array<vec4f>[((n * height + y) * width + x) * blocks + block]`. The lanes behind the last
+ * channel hold zeros; every kernel that writes a value writes them so. A value of shape (C), behind
+ * the pooling, has height = width = 1.
+ */
+export interface ValueLayout {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /** ceil(channels / 4). */
+  readonly blocks: number;
+}
+
+/** An activation, or the gradient of one. */
+export interface Value {
+  readonly layout: ValueLayout;
+  readonly region: Region;
+}
+
+/** The layout of `batch` samples of shape (C, H, W) or (C). */
+export function valueLayout(batch: number, shape: Shape): ValueLayout {
+  const [channels = 1, height = 1, width = 1] = shape;
+  return { batch, height, width, channels, blocks: Math.ceil(channels / 4) };
+}
+
+/** The number of vec4f. */
+export function vectorCount({ batch, height, width, blocks }: ValueLayout): number {
+  return batch * height * width * blocks;
+}
+
+export function valueBytes(layout: ValueLayout): number {
+  return vectorCount(layout) * 16;
+}

@@ -1,0 +1,30 @@
+// dx = dy where y > 0, else 0; added to dx when `accumulate` is 1
+//
+// y, dy, dx  [batch][height][width][blocks] vec4f, `count` in all
+// dispatch   one thread a vec4f, spread over x and y
+
+struct Params {
+  count: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let index = id.x + id.y * groups.x * 64u;
+  if (index >= params.count) {
+    return;
+  }
+  var gradient = select(vec4f(0.0), dy[index], y[index] > vec4f(0.0));
+  if (params.accumulate == 1u) {
+    gradient += dx[index];
+  }
+  dx[index] = gradient;
+}
