@@ -12,12 +12,12 @@ export interface Socket {
 }
 
 /** Messages that the connection itself takes care of; both directions have them. */
-type Housekeeping =
+export type Housekeeping =
   { type: 'credit'; class: TrafficClass; bytes: number } | { type: 'ping' } | { type: 'pong' };
 
 export interface ConnectionHandlers<Incoming> {
   /** Throwing closes the connection with the error. */
-  message(message: Exclude<Incoming, Housekeeping>): void;
+  message(message: Incoming): void;
   /** Throwing closes the connection with the error. */
   tensor(tensor: WireTensor): void;
   /** Called once; nothing comes after it. */
@@ -48,7 +48,7 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
   bytesSent = 0;
   bytesReceived = 0;
   readonly #socket: Socket;
-  readonly #parse: (json: string) => Incoming;
+  readonly #parse: (json: string) => Incoming | Housekeeping;
   readonly #handlers: ConnectionHandlers<Incoming>;
   readonly #sender: FrameSender;
   readonly #receiver: FrameReceiver;
@@ -58,7 +58,7 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
 
   constructor(
     socket: Socket,
-    parse: (json: string) => Incoming,
+    parse: (json: string) => Incoming | Housekeeping,
     handlers: ConnectionHandlers<Incoming>,
   ) {
     this.#socket = socket;
@@ -165,8 +165,6 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
   }
 }
 
-function isHousekeeping<Message extends { type: string }>(
-  message: Message | Housekeeping,
-): message is Housekeeping {
+function isHousekeeping(message: { type: string }): message is Housekeeping {
   return message.type === 'credit' || message.type === 'ping' || message.type === 'pong';
 }

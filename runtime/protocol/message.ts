@@ -141,18 +141,25 @@ const hostMessage = v.variant('type', [
   pong,
 ]);
 
-export type WorkerMessage = v.InferOutput<typeof workerMessage>;
-export type HostMessage = v.InferOutput<typeof hostMessage>;
+type Housekeeping = 'credit' | 'ping' | 'pong';
+
+/** What a worker says, but for what the connection itself takes care of. */
+export type WorkerMessage = Exclude<
+  v.InferOutput<typeof workerMessage>,
+  { type: Housekeeping }
+>;
+/** What the host says, but for what the connection itself takes care of. */
+export type HostMessage = Exclude<v.InferOutput<typeof hostMessage>, { type: Housekeeping }>;
 export type StageAssignment = v.InferOutput<typeof stage>;
 export type Manifest = v.InferOutput<typeof manifest>;
 
 /** Checks a text message that a worker sent; throws ProtocolError with code `bad-message`. */
-export function parseWorkerMessage(json: string): WorkerMessage {
+export function parseWorkerMessage(json: string): v.InferOutput<typeof workerMessage> {
   return parse(workerMessage, json);
 }
 
 /** Checks a text message that the host sent; throws ProtocolError with code `bad-message`. */
-export function parseHostMessage(json: string): HostMessage {
+export function parseHostMessage(json: string): v.InferOutput<typeof hostMessage> {
   return parse(hostMessage, json);
 }
 

@@ -25,8 +25,6 @@ export interface WorkerOptions {
   readonly onStatus: (status: WorkerStatus) => void;
 }
 
-type Command = Exclude<HostMessage, { type: 'credit' | 'ping' | 'pong' }>;
-
 /**
  * A worker's end of a run: does what the host says with one stage on its engine. The same class
  * serves in a page's Web Worker and in Node.
@@ -91,7 +89,7 @@ export class PipelineWorker {
     this.#connection?.close(new Error(message));
   }
 
-  #take(message: Command): void {
+  #take(message: HostMessage): void {
     switch (message.type) {
       case 'welcome':
         this.#progress.waiting('The computer has no work for this device yet.');

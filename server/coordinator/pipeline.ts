@@ -3,7 +3,6 @@ import { Mailbox } from '../../runtime/pipeline/mailbox';
 import type { PipelineStage, Transfer } from '../../runtime/pipeline/stage';
 import type { StageAssignment } from '../../runtime/protocol/message';
 import type { Action } from '../../runtime/schedule/action';
-import { parametersOf, type Unit } from '../../runtime/model/graph';
 import type { NamedTensors, Tensor } from '../../runtime/tensor';
 
 /** The pictures and labels of one micro-batch. */
@@ -31,7 +30,8 @@ export class Pipeline {
   readonly stages: readonly PipelineStage[];
   readonly assignments: readonly StageAssignment[];
   readonly #actions: readonly (readonly Action[])[];
-  #outputs = new Mailbox<Tensor>();
+  readonly #outputs = new Mailbox<Tensor>();
+  #aborted = false;
 
   /** @param actions the schedule, a list for each stage */
   constructor(
@@ -45,6 +45,11 @@ export class Pipeline {
     stages.forEach((stage, index) => {
       stage.onSend = (transfer) => this.#route(index, transfer);
     });
+  }
+
+  /** A failure in the middle of something has left the stages in no common state. */
+  get isAborted(): boolean {
+    return this.#aborted;
   }
 
   /** Allocates all stages at once; resolves to the bytes that each holds. */
@@ -102,12 +107,11 @@ export class Pipeline {
     const ahead = this.stages.length + 1;
     let fed = 0;
     let given = 0;
-    const outputs = this.#outputs;
     for await (const tensor of inputs) {
       this.stages[0]?.deliver({ kind: 'activation', step, microBatch: fed++, tensor });
-      if (fed - given >= ahead) yield await outputs.take(String(given++));
+      if (fed - given >= ahead) yield await this.#outputs.take(outputKey(step, given++));
     }
-    while (given < fed) yield await outputs.take(String(given++));
+    while (given < fed) yield await this.#outputs.take(outputKey(step, given++));
     await done;
   }
 
@@ -117,10 +121,14 @@ export class Pipeline {
     return new Map(parts.flatMap((part) => [...part]));
   }
 
-  /** Ends everything that is under way with the error. */
+  /**
+   * Ends everything that is under way with the error. The pipeline can't be used after; its stages
+   * can, in another one.
+   */
   abort(error: Error): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
     this.#outputs.close(error);
-    this.#outputs = new Mailbox();
     for (const stage of this.stages) stage.abort(error);
   }
 
@@ -156,7 +164,7 @@ export class Pipeline {
         break;
       case 'output':
         if (next) next.deliver({ ...transfer, kind: 'activation' });
-        else this.#outputs.put(String(transfer.microBatch), transfer.tensor);
+        else this.#outputs.put(outputKey(transfer.step, transfer.microBatch), transfer.tensor);
         break;
       case 'labels':
         break;
@@ -164,10 +172,6 @@ export class Pipeline {
   }
 }
 
-/** The names of everything that a unit's state may hold, without optimizer state. */
-export function stateNames(units: readonly Unit[]): string[] {
-  return units.flatMap((unit) => [
-    ...parametersOf([unit]).map(({ name }) => name),
-    ...unit.buffers.map(({ name }) => name),
-  ]);
+function outputKey(step: number, microBatch: number): string {
+  return `output after step ${step}, micro-batch ${microBatch}`;
 }

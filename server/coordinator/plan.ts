@@ -22,7 +22,7 @@ export function planPipeline(config: TrainConfig, cut: readonly string[]): Pipel
   const stages = splitAt(model, cut);
   const numMicroBatches = config.batchSize / config.microBatchSize;
   const actions = buildSchedule(config.schedule, stages.length, numMicroBatches);
-  const { maxInFlight } = validateSchedule(actions, numMicroBatches);
+  const maxInFlight = validateSchedule(actions, numMicroBatches);
   let inputShape: Shape = [3, config.imageSize, config.imageSize];
   const assignments = stages.map((units, index): StageAssignment => {
     const stageInput = [...inputShape];
