@@ -1,0 +1,195 @@
+import { chromium, type Browser, type BrowserServer, type Page } from 'playwright';
+import { findBrowser } from './find-browser';
+
+export interface HeadlessWorkerOptions {
+  /** The worker page; a secure context, as `http://127.0.0.1:PORT/` is. */
+  readonly url: string;
+  /** Computes in software even where there is a GPU; by default only where there is none. */
+  readonly software?: boolean;
+  /** Gets each error of the page's console and each exception that nothing caught. */
+  readonly onPageError?: (text: string) => void;
+}
+
+/** A headless browser that has the worker page open: a virtual phone. */
+export interface HeadlessWorker {
+  /** The browser, its version and what it computes on, in words. */
+  readonly description: string;
+  /** Resolves to the reason once the page is gone, whoever ended it; never rejects. */
+  readonly closed: Promise<string>;
+  /** Ends the browser; resolves when its process is gone, after at most ten seconds or so. */
+  close(): Promise<void>;
+  /** Ends the browser at once, without a goodbye to the page. */
+  kill(): Promise<void>;
+}
+
+/** A virtual phone could not be started. */
+export class HeadlessWorkerError extends Error {
+  override readonly name = 'HeadlessWorkerError';
+}
+
+/** The page's, not Node's: for what runs in the page. */
+declare const navigator: { readonly gpu?: GPU };
+
+/** Time for the browser to end by itself before it is killed. */
+const closeMs = 5_000;
+
+/** A worker page counts as busy although nobody looks at it, and calls nobody but the host. */
+const quietArgs = [
+  '--disable-background-networking',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--no-default-browser-check',
+];
+const webgpuArgs = ['--enable-unsafe-webgpu', '--enable-features=Vulkan'];
+const softwareArgs = [...webgpuArgs, '--use-webgpu-adapter=swiftshader'];
+
+/**
+ * Starts a browser with a profile of its own and opens the worker page in it.
+ *
+ * @throws BrowserNotFoundError when there is no browser
+ * @throws HeadlessWorkerError when it does not start, offers no WebGPU, or can't open the page
+ */
+export async function startHeadlessWorker(options: HeadlessWorkerOptions): Promise<HeadlessWorker> {
+  const found = findBrowser();
+  const attempts = options.software ? [softwareArgs] : [webgpuArgs, softwareArgs];
+  for (const args of attempts) {
+    const phone = await VirtualPhone.launch(found.path, args);
+    try {
+      const adapter = await phone.probe();
+      if (adapter === undefined) {
+        await phone.close();
+        continue;
+      }
+      phone.description = `${found.which} ${phone.version}, ${adapter}`;
+      await phone.open(options);
+      return phone;
+    } catch (error) {
+      await phone.close();
+      throw new HeadlessWorkerError(
+        `${found.which} (${found.path}) could not open ${options.url}: ${firstLine(error)}`,
+      );
+    }
+  }
+  throw new HeadlessWorkerError(
+    `${found.which} (${found.path}) offers no WebGPU adapter, not even in software; set TANDEM_BROWSER to a newer Chromium or Chrome`,
+  );
+}
+
+class VirtualPhone implements HeadlessWorker {
+  description = '';
+  readonly closed: Promise<string>;
+  readonly #server: BrowserServer;
+  readonly #browser: Browser;
+  readonly #page: Page;
+  #ended: (reason: string) => void = () => undefined;
+
+  private constructor(server: BrowserServer, browser: Browser, page: Page) {
+    this.#server = server;
+    this.#browser = browser;
+    this.#page = page;
+    this.closed = new Promise((resolve) => {
+      this.#ended = resolve;
+    });
+    browser.on('disconnected', () => {
+      this.#ended('the browser ended');
+    });
+    page.on('crash', () => {
+      this.#ended('the page crashed');
+    });
+    page.on('close', () => {
+      this.#ended('the page was closed');
+    });
+  }
+
+  static async launch(executablePath: string, args: readonly string[]): Promise<VirtualPhone> {
+    // Chromium's sandbox refuses to run as root on Linux.
+    const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
+    let server: BrowserServer | undefined;
+    try {
+      server = await chromium.launchServer({
+        executablePath,
+        chromiumSandbox: !isRoot,
+        args: [...quietArgs, ...args],
+        // Ctrl-C belongs to the run, which ends its workers itself after the last checkpoint.
+        handleSIGINT: false,
+        handleSIGTERM: false,
+        handleSIGHUP: false,
+      });
+      const browser = await chromium.connect(server.wsEndpoint());
+      const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+      return new VirtualPhone(server, browser, page);
+    } catch (error) {
+      await server?.kill();
+      throw new HeadlessWorkerError(
+        `the browser ${executablePath} did not start: ${firstLine(error)}; start it by hand to see why, or set TANDEM_BROWSER to another`,
+      );
+    }
+  }
+
+  get version(): string {
+    return this.#browser.version();
+  }
+
+  /** What the browser would compute on, in words; undefined when it has no adapter. */
+  async probe(): Promise<string | undefined> {
+    // WebGPU needs a secure context, and this page is one without any server.
+    const url = 'https://probe.invalid/';
+    await this.#page.route(url, (route) => route.fulfill({ contentType: 'text/html', body: '' }));
+    await this.#page.goto(url);
+    const adapter = await this.#page.evaluate(async () => {
+      const info = (await navigator.gpu?.requestAdapter())?.info;
+      return (
+        info && { name: `${info.vendor} ${info.architecture}`, software: info.isFallbackAdapter }
+      );
+    });
+    await this.#page.unroute(url);
+    if (!adapter) return undefined;
+    return adapter.software ? 'WebGPU in software' : `WebGPU on the GPU (${adapter.name.trim()})`;
+  }
+
+  async open({ url, onPageError }: HeadlessWorkerOptions): Promise<void> {
+    if (onPageError) {
+      this.#page.on('console', (message) => {
+        if (message.type() === 'error') onPageError(message.text());
+      });
+      this.#page.on('pageerror', (error) => {
+        onPageError(error.message);
+      });
+    }
+    await this.#page.goto(url);
+  }
+
+  async close(): Promise<void> {
+    this.#ended('closed');
+    if (!(await settles(this.#server.close(), closeMs))) await this.kill();
+  }
+
+  async kill(): Promise<void> {
+    this.#ended('killed');
+    if (!(await settles(this.#server.kill(), closeMs))) this.#server.process().kill('SIGKILL');
+  }
+}
+
+/** Whether the promise settles within the time. */
+async function settles(promise: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false);
+  });
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  const inTime = await Promise.race([settled, late]);
+  clearTimeout(timer);
+  return inTime;
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? text;
+}
