@@ -1,0 +1,283 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ProtocolError } from './error';
+import { FrameReceiver, FrameSender, windowBytes, type TrafficClass } from './flow';
+import { decodeFrame, encodeFrame, maxPayloadBytes, type WireTensor } from './frame';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+function tensor(kind: WireTensor['kind'], bytes: number, microBatch = 0): WireTensor {
+  const data = new Int8Array(bytes).fill(microBatch + 1);
+  return { kind, step: 1, microBatch, tensorId: 0, shape: [bytes], dtype: 'i8', data };
+}
+
+/** `gradient 0 @4096 +16`: kind, micro-batch, offset and length of each message. */
+function describeMessage(message: Uint8Array): string {
+  const { kind, microBatch, byteOffset, payload } = decodeFrame(message);
+  return `${kind} ${microBatch} @${byteOffset / KiB} +${payload.length / KiB}`;
+}
+
+/** A sender whose messages are kept; the socket takes them one by one when `isSlow`. */
+function socket({ isSlow = false } = {}): {
+  sender: FrameSender;
+  sent: Uint8Array<ArrayBuffer>[];
+  /** The socket has room for one more message. */
+  drain: () => void;
+} {
+  const sent: Uint8Array<ArrayBuffer>[] = [];
+  let room = isSlow ? 0 : Infinity;
+  const sender = new FrameSender({
+    send: (message) => {
+      sent.push(message);
+      room--;
+    },
+    bufferedAmount: () => (room > 0 ? 0 : 1),
+    maxBufferedBytes: 0,
+  });
+  const drain = (): void => {
+    room = 1;
+    sender.pump();
+  };
+  return { sender, sent, drain };
+}
+
+describe('order', () => {
+  test('a gradient waits for one chunk of a checkpoint at most', async () => {
+    const { sender, sent, drain } = socket({ isSlow: true });
+    const state = sender.sendTensor(tensor('state', 600 * KiB));
+    drain();
+    const gradient = sender.sendTensor(tensor('gradient', 5 * MiB, 3));
+    for (let message = 0; message < 4; message++) drain();
+    await Promise.all([state, gradient]);
+    expect(sent.map(describeMessage)).toEqual([
+      'state 0 @0 +256',
+      'gradient 3 @0 +4096',
+      'gradient 3 @4096 +1024',
+      'state 0 @256 +256',
+      'state 0 @512 +88',
+    ]);
+  });
+
+  test('within a class, the order of the calls', () => {
+    const { sender, sent } = socket();
+    for (const kind of ['activation', 'labels', 'gradient', 'output'] as const) {
+      void sender.sendTensor(tensor(kind, KiB));
+    }
+    expect(sent.map(describeMessage)).toEqual([
+      'activation 0 @0 +1',
+      'labels 0 @0 +1',
+      'gradient 0 @0 +1',
+      'output 0 @0 +1',
+    ]);
+  });
+
+  test('bulk goes on while the pipeline waits for credit', () => {
+    const { sender, sent } = socket();
+    void sender.sendTensor(tensor('activation', 18 * MiB));
+    void sender.sendTensor(tensor('state', KiB));
+    expect(sent.map(describeMessage).at(-1)).toBe('state 0 @0 +1');
+    expect(sent).toHaveLength(5);
+  });
+});
+
+describe('credit', () => {
+  test('nothing is sent without it', async () => {
+    const { sender, sent } = socket();
+    let resolved = false;
+    const promise = sender.sendTensor(tensor('activation', 22 * MiB)).then(() => (resolved = true));
+    expect(sent).toHaveLength(4);
+    sender.grant('bulk', 0);
+    sender.grant('pipeline', 4 * MiB - 1);
+    await Promise.resolve();
+    expect(sent).toHaveLength(4);
+    expect(resolved).toBe(false);
+    sender.grant('pipeline', 1);
+    expect(sent.map(describeMessage).at(-1)).toBe('activation 0 @16384 +4096');
+    sender.grant('pipeline', 2 * MiB);
+    await promise;
+    expect(sent.map(describeMessage).at(-1)).toBe('activation 0 @20480 +2048');
+  });
+
+  test('more than was sent is refused', () => {
+    const { sender } = socket();
+    void sender.sendTensor(tensor('gradient', KiB));
+    sender.grant('pipeline', 1000);
+    expect(() => {
+      sender.grant('pipeline', 25);
+    }).toThrow('pipeline credit: expected at most the 24 bytes that were sent, got 25');
+    expect(() => {
+      sender.grant('bulk', 1);
+    }).toThrow(ProtocolError);
+  });
+
+  test('comes back in quarters of the window, before a tensor is whole', () => {
+    const { sender, sent } = socket();
+    const grants: [TrafficClass, number][] = [];
+    const receiver = new FrameReceiver({
+      grant: (...credit) => void grants.push(credit),
+    });
+    void sender.sendTensor(tensor('state', 2 * MiB - 1));
+    void sender.sendTensor(tensor('gradient', 6 * MiB));
+    for (const message of sent) receiver.receive(message);
+    expect(grants).toEqual([
+      ['bulk', 512 * KiB],
+      ['bulk', 512 * KiB],
+      ['bulk', 512 * KiB],
+      ['pipeline', 4 * MiB],
+    ]);
+  });
+
+  test('a frame sent without it is refused', () => {
+    const receiver = new FrameReceiver({ grant: () => undefined });
+    const payload = new Uint8Array(maxPayloadBytes);
+    const state = { ...tensor('state', maxPayloadBytes), byteOffset: 0, payload };
+    expect(() => receiver.receive(encodeFrame(state))).toThrow(
+      'state tensor 0 of step 1: expected at most 2097152 bytes, the bulk credit that is left, ' +
+        'got 4194304',
+    );
+  });
+
+  test('an answer from within `send` keeps the order', async () => {
+    const received: WireTensor[] = [];
+    const sender: FrameSender = new FrameSender({
+      send: (message) => {
+        const whole = receiver.receive(message);
+        if (whole) received.push(whole);
+      },
+    });
+    const receiver = new FrameReceiver({
+      grant: (trafficClass, bytes) => {
+        sender.grant(trafficClass, bytes);
+      },
+    });
+    const tensors = [tensor('activation', 40 * MiB, 0), tensor('activation', KiB, 1)];
+    await Promise.all(tensors.map((each) => sender.sendTensor(each)));
+    expect(received.map(({ microBatch, data }) => [microBatch, data.length])).toEqual([
+      [0, 40 * MiB],
+      [1, KiB],
+    ]);
+  });
+});
+
+describe('the end', () => {
+  test('what waits is rejected, and all that comes after', async () => {
+    const { sender, sent } = socket();
+    const first = sender.sendTensor(tensor('activation', KiB));
+    const waiting = [
+      sender.sendTensor(tensor('activation', 20 * MiB)),
+      sender.sendTensor(tensor('gradient', KiB)),
+      sender.sendTensor(tensor('state', 4 * MiB)),
+    ];
+    const numSent = sent.length;
+    const lost = new Error('the phone is gone');
+    sender.close(lost);
+    sender.close(new Error('again'));
+    sender.grant('pipeline', 4 * MiB);
+    sender.pump();
+    await expect(first).resolves.toBeUndefined();
+    for (const promise of waiting) await expect(promise).rejects.toBe(lost);
+    await expect(sender.sendTensor(tensor('labels', KiB))).rejects.toBe(lost);
+    expect(sent).toHaveLength(numSent);
+  });
+
+  test('a socket that throws ends the sender', async () => {
+    const lost = new Error('not open');
+    const sender = new FrameSender({
+      send: () => {
+        throw lost;
+      },
+    });
+    await expect(sender.sendTensor(tensor('gradient', KiB))).rejects.toBe(lost);
+    await expect(sender.sendTensor(tensor('gradient', KiB))).rejects.toBe(lost);
+  });
+
+  test('a tensor that no frame can carry is refused, and the next one goes', async () => {
+    const { sender, sent } = socket();
+    const bad = { ...tensor('gradient', 8), shape: [3, 3] };
+    await expect(sender.sendTensor(bad)).rejects.toThrow(
+      'gradient of step 1, micro-batch 0: expected 9 bytes for i8 3x3, got 8',
+    );
+    await expect(sender.sendTensor({ ...bad, shape: [8], step: -1 })).rejects.toThrow(
+      'expected step to be a whole number below 2^32, got -1',
+    );
+    await sender.sendTensor(tensor('gradient', KiB));
+    expect(sent.map(describeMessage)).toEqual(['gradient 0 @0 +1']);
+  });
+});
+
+test('whatever is sent and delivered when, everything arrives and no credit is lost', async () => {
+  const sends = fc.record({
+    kind: fc.constantFrom('activation', 'gradient', 'state'),
+    bytes: fc.oneof(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 1, max: 9 * MiB })),
+  });
+  const events = fc.array(fc.oneof(sends, fc.constantFrom('message', 'grant')), { maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(events, async (script) => {
+      const wire: Uint8Array<ArrayBuffer>[] = [];
+      const grants: [TrafficClass, number][] = [];
+      const sender = new FrameSender({ send: (message) => void wire.push(message) });
+      const receiver = new FrameReceiver({ grant: (...credit) => void grants.push(credit) });
+      const sent = { pipeline: 0, bulk: 0 };
+      const granted = { pipeline: 0, bulk: 0 };
+      const arrived: string[] = [];
+      let seen = 0;
+
+      const deliver = (): void => {
+        const message = wire[seen];
+        if (!message) return;
+        seen++;
+        const whole = receiver.receive(message);
+        if (!whole) return;
+        arrived.push(`${whole.kind} ${whole.microBatch}`);
+        const value = ((whole.microBatch + 1) << 24) >> 24;
+        expect(whole.data.some((other) => other !== value)).toBe(false);
+      };
+      const giveCredit = (): void => {
+        const [trafficClass, bytes] = grants.shift() ?? [];
+        if (!trafficClass || !bytes) return;
+        granted[trafficClass] += bytes;
+        sender.grant(trafficClass, bytes);
+      };
+      let counted = 0;
+      const check = (): void => {
+        for (; counted < wire.length; counted++) {
+          const { kind, payload } = decodeFrame(wire[counted] ?? new Uint8Array());
+          sent[kind === 'state' ? 'bulk' : 'pipeline'] += payload.length;
+        }
+        for (const trafficClass of ['pipeline', 'bulk'] as const) {
+          const outstanding = sent[trafficClass] - granted[trafficClass];
+          expect(outstanding).toBeGreaterThanOrEqual(0);
+          expect(outstanding).toBeLessThanOrEqual(windowBytes[trafficClass]);
+        }
+      };
+
+      const promises: Promise<void>[] = [];
+      const expected: string[] = [];
+      for (const event of script) {
+        if (event === 'message') deliver();
+        else if (event === 'grant') giveCredit();
+        else {
+          const index = promises.length;
+          promises.push(sender.sendTensor(tensor(event.kind, event.bytes, index)));
+          expected.push(`${event.kind} ${index}`);
+        }
+        check();
+      }
+      while (seen < wire.length || grants.length > 0) {
+        deliver();
+        giveCredit();
+        check();
+      }
+      await Promise.all(promises);
+      expect(arrived.toSorted()).toEqual(expected.toSorted());
+      for (const trafficClass of ['pipeline', 'bulk'] as const) {
+        // What the receiver has not given back yet is less than a quarter of the window.
+        expect(sent[trafficClass] - granted[trafficClass]).toBeLessThan(
+          windowBytes[trafficClass] / 4,
+        );
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
