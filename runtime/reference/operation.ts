@@ -13,7 +13,7 @@ import { linear, linearBackward } from './linear';
 import { maxPool, maxPoolBackward } from './max-pool';
 import { padShortcut, padShortcutBackward } from './pad-shortcut';
 import { relu, reluBackward } from './relu';
-import type { Tensor64 } from './tensor64';
+import { addAt, at, type Tensor64 } from './tensor64';
 
 /** One operation's forward, as its backward needs it. */
 export interface StepBack {
@@ -151,4 +151,18 @@ function named(
       [bias, gradients.biasGradient],
     ],
   };
+}
+
+/** Adds to a tensor by name; a new one is a copy, so that no two names share data. */
+export function accumulate(
+  sums: Map<string, Tensor64>,
+  name: string,
+  { shape, data }: Tensor64,
+): void {
+  const sum = sums.get(name);
+  if (!sum) sums.set(name, { shape, data: data.slice() });
+  else
+    data.forEach((_, index) => {
+      addAt(sum.data, index, at(data, index));
+    });
 }

@@ -3,10 +3,10 @@ import { optimizerSlots, slotName } from '../engine';
 import { buffersOf, parametersOf, type Unit } from '../model/graph';
 import { expectShape, type NamedTensors, type Shape } from '../tensor';
 import { adamw } from './adamw';
-import { backwardOf, forwardOf, type StepBack } from './operation';
+import { accumulate, backwardOf, forwardOf, type StepBack } from './operation';
 import { sgd } from './sgd';
 import { softmaxCrossEntropy } from './softmax-cross-entropy';
-import { addAt, at, toFloat32, toFloat64, zeros64, type Tensor64 } from './tensor64';
+import { toFloat32, toFloat64, zeros64, type Tensor64 } from './tensor64';
 
 /** One unit's forward, as its backward needs it. */
 interface UnitRecord {
@@ -158,16 +158,6 @@ export class ReferenceStage {
   #tensor(name: string): Tensor64 {
     return found(this.state, name);
   }
-}
-
-/** Adds to a tensor by name; a new one is a copy, so that no two names share data. */
-function accumulate(sums: Map<string, Tensor64>, name: string, { shape, data }: Tensor64): void {
-  const sum = sums.get(name);
-  if (!sum) sums.set(name, { shape, data: data.slice() });
-  else
-    data.forEach((_, index) => {
-      addAt(sum.data, index, at(data, index));
-    });
 }
 
 function found<Key, Value>(map: ReadonlyMap<Key, Value>, key: Key): Value {

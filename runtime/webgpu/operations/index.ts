@@ -1,13 +1,47 @@
 import type { Operation } from '../../model/graph';
 import type { Kernel } from '../kernel';
 import type { OperationModule } from '../operation';
+import { adamwKernels } from './adamw';
+import { add, addKernels } from './add';
+import { batchNorm } from './batch-norm';
+import { batchNormKernels } from './batch-norm-kernels';
+import { boundaryKernels } from './boundary';
+import { convolution, convolutionKernels } from './convolution';
+import { globalAveragePool, globalAveragePoolKernels } from './global-average-pool';
+import { linear, linearKernels } from './linear';
+import { maxPool, maxPoolKernels } from './max-pool';
+import { padShortcut, padShortcutKernels } from './pad-shortcut';
 import { relu, reluKernels } from './relu';
+import { sgdKernels } from './sgd';
+import { softmaxCrossEntropyKernels } from './softmax-cross-entropy';
 
 type Modules = {
   readonly [Kind in Operation['kind']]: OperationModule<Extract<Operation, { kind: Kind }>>;
 };
 
-export const operationModules: Partial<Modules> = { relu };
+export const operationModules: Modules = {
+  relu,
+  add,
+  batchNorm,
+  convolution,
+  globalAveragePool,
+  linear,
+  maxPool,
+  padShortcut,
+};
 
 /** Every kernel: one a `.wgsl` file. */
-export const kernels = [...reluKernels] as readonly Kernel[];
+export const kernels = [
+  ...reluKernels,
+  ...adamwKernels,
+  ...addKernels,
+  ...batchNormKernels,
+  ...boundaryKernels,
+  ...convolutionKernels,
+  ...globalAveragePoolKernels,
+  ...linearKernels,
+  ...maxPoolKernels,
+  ...padShortcutKernels,
+  ...sgdKernels,
+  ...softmaxCrossEntropyKernels,
+] as readonly Kernel[];

@@ -1,0 +1,29 @@
+// Input gradient of add, one operand at a time: dx = dy; added to dx when `accumulate` is 1
+//
+// dy, dx    [batch][height][width][blocks] vec4f, `count` in all
+// dispatch  one thread a vec4f, spread over x and y
+
+struct Params {
+  count: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let index = id.x + id.y * groups.x * 64u;
+  if (index >= params.count) {
+    return;
+  }
+  if (params.accumulate == 1u) {
+    dx[index] += dy[index];
+  } else {
+    dx[index] = dy[index];
+  }
+}
