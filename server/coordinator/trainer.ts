@@ -112,7 +112,7 @@ export class Trainer {
 
   /** Runs to the end; the last checkpoint holds the state after the last whole step. */
   async run(): Promise<TrainOutcome> {
-    const { config, pool, workersFailed } = this.#options;
+    const { pool, workersFailed } = this.#options;
     const remoteStages = this.#plan.assignments.length - 1;
     await pool.waitFor(remoteStages, workersFailed);
     const waiting = pool.workers.slice(0, remoteStages);

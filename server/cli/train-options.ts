@@ -1,0 +1,103 @@
+import { Option, type Command } from 'commander';
+import { architectures, type Architecture } from '../../runtime/model/resnet';
+import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
+import { cutList, numberBetween, wholeNumber } from './options';
+
+/** What `tandem train` was asked for, as commander gives it. */
+export interface TrainOptions {
+  readonly data: string;
+  readonly model: Architecture;
+  readonly stem?: 'imagenet' | 'cifar';
+  readonly imageSize?: number;
+  readonly batch: number;
+  readonly microBatch: number;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly optimizer: 'sgd' | 'adamw';
+  readonly lr?: number;
+  readonly lrSchedule: 'cosine' | 'constant';
+  readonly warmupSteps?: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay?: number;
+  readonly labelSmoothing: number;
+  readonly schedule: 'auto' | ScheduleName;
+  readonly cut: 'auto' | readonly string[];
+  readonly weights?: string;
+  readonly newHead: boolean;
+  readonly run?: string;
+  readonly seed: number;
+  readonly threads?: number;
+  readonly waitFor: number;
+  readonly headlessWorker?: number | true;
+  readonly listen: string;
+  readonly port?: number;
+  readonly json: boolean;
+}
+
+export const defaultEpochs = 10;
+
+/** Declares the options of `tandem train` on a command. */
+export function addTrainOptions(command: Command): Command {
+  const count = wholeNumber(1);
+  const share = numberBetween(0, 1);
+  const positive = numberBetween(0, Infinity);
+  return command
+    .option('--data <folder>', 'pictures in one folder a class, or "shapes"', 'shapes')
+    .addOption(choice('--model <name>', 'the network', architectures, 'resnet34'))
+    .addOption(
+      new Option(
+        '--stem <kind>',
+        'first layers: 7x7 and pooling, or 3x3 for small pictures',
+      ).choices(['imagenet', 'cifar']),
+    )
+    .option(
+      '--image-size <pixels>',
+      'side of the square pictures (default: 224; resnet20: 32)',
+      count,
+    )
+    .option('--batch <pictures>', 'pictures in an optimizer step', count, 128)
+    .option('--micro-batch <pictures>', 'pictures that move through the stages together', count, 16)
+    .option('--epochs <count>', `passes over the pictures (default: ${defaultEpochs})`, count)
+    .option('--steps <count>', 'optimizer steps, in place of --epochs', count)
+    .addOption(choice('--optimizer <name>', 'the optimizer', ['sgd', 'adamw'], 'sgd'))
+    .option(
+      '--lr <rate>',
+      'peak learning rate (default: 0.1 x batch / 256; adamw: 0.001)',
+      positive,
+    )
+    .addOption(
+      choice('--lr-schedule <name>', 'how the rate falls', ['cosine', 'constant'], 'cosine'),
+    )
+    .option(
+      '--warmup-steps <count>',
+      'steps of linear rise to the peak (default: 5%)',
+      wholeNumber(0),
+    )
+    .option('--momentum <factor>', "SGD's momentum", share, 0.9)
+    .option('--nesterov', "Nesterov's momentum", false)
+    .option('--weight-decay <factor>', 'weight decay (default: 0.0001; adamw: 0.01)', positive)
+    .option('--label-smoothing <share>', 'share of the label given to all classes', share, 0)
+    .addOption(
+      choice('--schedule <name>', 'order of the micro-batches', ['auto', ...scheduleNames], 'auto'),
+    )
+    .option('--cut <units>', 'first unit of each further stage, "auto" or "none"', cutList, 'auto')
+    .option('--weights <file>', 'start from a .safetensors file')
+    .option('--new-head', 'with --weights: start with a fresh classifier', false)
+    .option('--run <folder>', 'where the run is kept (default: a new one in runs/)')
+    .option('--seed <number>', 'decides weights, order and augmentation', wholeNumber(0), 0)
+    .option(
+      '--threads <count>',
+      "the computer's threads (default: all, but one for the network)",
+      count,
+    )
+    .option('--wait-for <count>', 'start when this many workers have joined', wholeNumber(0), 0)
+    .option('--headless-worker [count]', 'start local headless browsers as workers', count)
+    .option('--listen <address>', 'address to serve the worker page on', '127.0.0.1')
+    .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', wholeNumber(0))
+    .option('--json', 'end with the result as one line of JSON on standard output', false);
+}
+
+function choice(flags: string, text: string, choices: readonly string[], value: string): Option {
+  return new Option(flags, text).choices(choices).default(value);
+}

@@ -1,0 +1,104 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { TrainConfig } from '../coordinator/config';
+import type { EvaluationRecord, StageRecord, StepRecord } from '../coordinator/trainer';
+
+/** Between two lines of progress where there is no terminal to draw a bar in. */
+const lineIntervalMs = 5_000;
+/** Weight of the newest step in the running means shown. */
+const smoothing = 0.1;
+
+/** Shows a run on standard error: a bar in a terminal, a line now and then elsewhere. */
+export class TrainProgress {
+  readonly #config: TrainConfig;
+  readonly #bar: SingleBar | undefined;
+  #shown: { loss: number; accuracy: number; ms: number } | undefined;
+  #lastLineAt = 0;
+
+  constructor(config: TrainConfig, startStep: number) {
+    this.#config = config;
+    if (!process.stderr.isTTY) return;
+    this.#bar = new SingleBar(
+      {
+        stream: process.stderr,
+        format: '{bar} step {value}/{total}  {facts}',
+        barsize: 24,
+        hideCursor: true,
+        stopOnComplete: false,
+        gracefulExit: false,
+      },
+      Presets.shades_classic,
+    );
+    this.#bar.start(config.steps, startStep, { facts: '' });
+  }
+
+  notice(text: string): void {
+    this.#line(text);
+  }
+
+  plan(stages: readonly StageRecord[]): void {
+    for (const [index, { device, units, engine, memoryBytes }] of stages.entries()) {
+      const [first, last] = units;
+      const range = first === last ? first : `${first} to ${last}`;
+      const megabytes = (memoryBytes / 1e6).toFixed(0);
+      this.#line(`  stage ${index + 1}: ${range} on ${device} (${engine}, ${megabytes} MB)`);
+    }
+  }
+
+  step(record: StepRecord): void {
+    const { step, loss, accuracy, ms } = record;
+    const mean = (old: number, now: number): number => old + smoothing * (now - old);
+    const shown = this.#shown;
+    this.#shown = shown
+      ? {
+          loss: mean(shown.loss, loss),
+          accuracy: mean(shown.accuracy, accuracy),
+          ms: mean(shown.ms, ms),
+        }
+      : { loss, accuracy, ms };
+    this.#bar?.update(step, { facts: this.#facts(record) });
+    const isDue = Date.now() - this.#lastLineAt >= lineIntervalMs;
+    if (this.#bar || (!isDue && step < this.#config.steps)) return;
+    this.#line(`step ${step}/${this.#config.steps}  ${this.#facts(record)}`);
+  }
+
+  evaluation({ epoch, accuracy, loss, count }: EvaluationRecord): void {
+    const percent = (100 * accuracy).toFixed(1);
+    const epochs = this.#config.epochs === null ? '' : `/${this.#config.epochs}`;
+    this.#line(
+      `epoch ${epoch}${epochs}: validation accuracy ${percent}%, loss ${loss.toFixed(4)} (${count} pictures)`,
+    );
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
+
+  #facts({ step }: StepRecord): string {
+    const { loss = 0, accuracy = 0, ms = 0 } = this.#shown ?? {};
+    const left = duration(((this.#config.steps - step) * ms) / 1000);
+    const imagesPerSecond = (1000 * this.#config.batchSize) / ms;
+    return [
+      `loss ${loss.toFixed(4)}`,
+      `accuracy ${(100 * accuracy).toFixed(1)}%`,
+      `${imagesPerSecond.toFixed(imagesPerSecond < 10 ? 1 : 0)} images/s`,
+      `${ms.toFixed(0)} ms a batch`,
+      `${left} left`,
+    ].join('  ');
+  }
+
+  #line(text: string): void {
+    this.#lastLineAt = Date.now();
+    // The bar is drawn again below the line at its next update.
+    if (this.#bar) process.stderr.write('\r\x1b[K');
+    process.stderr.write(`${text}\n`);
+  }
+}
+
+/** `42 s`, `3 min 05 s`, `2 h 10 min` */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, '0')} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
