@@ -1,23 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDawnGpu, type DawnGpu } from '../../../server/engine/dawn';
+import { expect, test } from 'vitest';
+import { dawnFixture } from '../../../server/engine/dawn-fixture';
 import { normal64 } from '../../reference/finite-difference';
 import { toFloat32 } from '../../reference/tensor64';
 import type { NamedTensors, Shape, Tensor } from '../../tensor';
-import { iPhoneLimits, requestDevice } from '../device';
 import { operationErrors } from '../operation-error';
 import { runOperation } from '../run-operation';
 import { batchNorm } from './batch-norm';
 
-let dawn: DawnGpu;
-let device: GPUDevice;
-beforeAll(async () => {
-  dawn = await createDawnGpu();
-  ({ device } = await requestDevice(dawn.gpu, iPhoneLimits));
-});
-afterAll(() => {
-  device.destroy();
-});
-
+const fixture = dawnFixture();
 const normal = (shape: Shape, seed: number): Tensor => toFloat32(normal64(shape, seed));
 
 function operationOf(channels: number) {
@@ -62,7 +52,7 @@ const shapes = [
 
 test.each(shapes)('training at shape %j', async (shape) => {
   const channels = shape[1] ?? 0;
-  const errors = await operationErrors(device, batchNorm, operationOf(channels), {
+  const errors = await operationErrors(fixture.device, batchNorm, operationOf(channels), {
     values: { input: normal(shape, 1) },
     tensors: tensorsOf(channels),
     outputGradient: normal(shape, 2),
@@ -88,7 +78,7 @@ test.each(shapes)('evaluation at shape %j', async (shape) => {
   const channels = shape[1] ?? 0;
   const inputs = { values: { input: normal(shape, 1) }, tensors: tensorsOf(channels) };
   const operation = operationOf(channels);
-  expectSmall(await operationErrors(device, batchNorm, operation, inputs, 'evaluation'));
+  expectSmall(await operationErrors(fixture.device, batchNorm, operation, inputs, 'evaluation'));
 });
 
 test('adds to an input gradient that is there', async () => {
@@ -99,7 +89,7 @@ test('adds to an input gradient that is there', async () => {
     outputGradient: normal(shape, 2),
     inputGradients: { input: normal(shape, 3) },
   };
-  expectSmall(await operationErrors(device, batchNorm, operationOf(5), inputs));
+  expectSmall(await operationErrors(fixture.device, batchNorm, operationOf(5), inputs));
 });
 
 test('a mean of a thousand standard deviations does not cancel the variance', async () => {
@@ -110,7 +100,7 @@ test('a mean of a thousand standard deviations does not cancel the variance', as
     data: data.map((value, index) => (index % 2 ? 100 : 100.01) + 0.1 * value),
   };
   const inputs = { values: { input }, tensors: tensorsOf(6), outputGradient: normal(shape, 2) };
-  const errors = await operationErrors(device, batchNorm, operationOf(6), inputs);
+  const errors = await operationErrors(fixture.device, batchNorm, operationOf(6), inputs);
   // The mean itself, rounded to float32, is off by up to 4e-6: 4e-5 standard deviations, and as
   // much times the sum of dy in the weight's gradient.
   expect(errors.get('gradient of weight')).toBeLessThan(4e-5 * 200);
@@ -127,6 +117,6 @@ test('two runs agree in every bit', async () => {
     tensors: tensorsOf(7),
     outputGradient: normal(shape, 2),
   };
-  const first = await runOperation(device, batchNorm, operationOf(7), inputs);
-  expect(await runOperation(device, batchNorm, operationOf(7), inputs)).toEqual(first);
+  const first = await runOperation(fixture.device, batchNorm, operationOf(7), inputs);
+  expect(await runOperation(fixture.device, batchNorm, operationOf(7), inputs)).toEqual(first);
 });
