@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { failureReasons, type WorkerStatus } from '../../runtime/worker/status';
+import { describe, type PageStatus } from './description';
+import { failures } from './failure';
+
+const device = 'Apple GPU';
+const units = 'layer3.0 … head';
+const training: WorkerStatus = {
+  state: 'training',
+  device,
+  units,
+  step: 127,
+  totalSteps: 1560,
+  imagesPerSecond: 34.21,
+  loss: 1.23456,
+};
+
+test('training: step, images a second, loss, share', () => {
+  expect(describe(training)).toMatchObject({
+    title: 'Training 127/1560 – Tandem',
+    headline: 'Training',
+    dial: { fraction: 127 / 1560, big: '127', small: 'of 1560 steps' },
+    facts: [
+      ['Images a second', '34.2'],
+      ['Loss', '1.2346'],
+      ['Share', units],
+      ['Device', device],
+    ],
+  });
+});
+
+test('training without a known end, loss or rate', () => {
+  const { title, dial, facts } = describe({
+    ...training,
+    totalSteps: undefined,
+    imagesPerSecond: 0,
+    loss: undefined,
+  });
+  expect(title).toBe('Training 127 – Tandem');
+  expect(dial).toEqual({ fraction: undefined, big: '127', small: 'steps' });
+  expect(facts.slice(0, 2)).toEqual([
+    ['Images a second', '–'],
+    ['Share', units],
+  ]);
+});
+
+test.each([
+  [0, 0, 'Preparing', undefined, ''],
+  [0, 81_900_000, 'Loading weights', 0, '0%'],
+  [33_100_000, 81_900_000, 'Loading weights', 33.1 / 81.9, '40%'],
+  [81_899_999, 81_900_000, 'Loading weights', 0.99999999, '99%'],
+  [81_900_000, 81_900_000, 'Loading weights', 1, '100%'],
+])('%d of %d bytes: %s %s', (receivedBytes, totalBytes, headline, fraction, big) => {
+  const description = describe({ state: 'loading', device, units, receivedBytes, totalBytes });
+  expect(description.headline).toBe(headline);
+  expect(description.dial.big).toBe(big);
+  if (fraction === undefined) expect(description.dial.fraction).toBeUndefined();
+  else expect(description.dial.fraction).toBeCloseTo(fraction, 6);
+});
+
+test('waiting says why', () => {
+  const why = 'The computer evaluates on its own.';
+  expect(describe({ state: 'waiting', device, why }).sentence).toBe(why);
+});
+
+test('only the numbers change from step to step, not what is read aloud', () => {
+  const { headline, sentence, remedy } = describe({ ...training, step: 128, loss: 1.1 });
+  expect(describe(training)).toMatchObject({ headline, sentence, remedy });
+});
+
+test.each(failureReasons)('%s has words of its own and a remedy', (reason) => {
+  const failed: PageStatus = { state: 'failed', reason, detail: 'the details' };
+  const { headline, sentence, remedy, detail, mood } = describe(failed);
+  expect(mood).toBe('problem');
+  expect(detail).toBe('the details');
+  expect(remedy).toMatch(/\.$/);
+  const others = failureReasons.filter((other) => other !== reason).map((other) => failures[other]);
+  expect(others.map((other) => other.headline)).not.toContain(headline);
+  expect(others.map((other) => other.sentence)).not.toContain(sentence);
+});
+
+test('what tries again by itself can be stopped, what has ended can start again', () => {
+  const action = (status: PageStatus) => describe(status).action;
+  const failed = (reason: (typeof failureReasons)[number]) =>
+    action({ state: 'failed', reason, detail: '' });
+  expect(action(training).kind).toBe('stop');
+  expect(failed('host-gone').kind).toBe('stop');
+  expect(failed('host-unreachable').kind).toBe('stop');
+  expect(failed('device-lost')).toEqual({ kind: 'again', label: 'Start again' });
+  expect(failed('version-mismatch')).toEqual({ kind: 'again', label: 'Reload' });
+  expect(action({ state: 'finished', message: '' }).kind).toBe('again');
+  expect(action({ state: 'stopped' }).kind).toBe('again');
+});

@@ -1,0 +1,161 @@
+import type { WorkerStatus } from '../../runtime/worker/status';
+import { failures } from './failure';
+import { formatBytes, formatPercent, formatRate, fractionOf } from './quantity';
+
+/** What the page can be in: what its worker says, or stopped by the person. */
+export type PageStatus = WorkerStatus | { readonly state: 'stopped' };
+
+/** Everything that the page shows of a status. */
+export interface Description {
+  /** Of the browser's tab. */
+  readonly title: string;
+  /** Read aloud as soon as they change; they stay the same from step to step. */
+  readonly headline: string;
+  readonly sentence: string;
+  readonly remedy: string | undefined;
+  /** An error's own words. */
+  readonly detail: string | undefined;
+  readonly dial: Dial;
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly mood: 'busy' | 'calm' | 'done' | 'problem';
+  /** What the button does: leave the run, or load the page again. */
+  readonly action: { readonly kind: 'stop' | 'again'; readonly label: string };
+}
+
+export interface Dial {
+  /** How far, in 0 … 1; undefined while there is no known end. */
+  readonly fraction: number | undefined;
+  readonly big: string;
+  readonly small: string;
+}
+
+const stop = { kind: 'stop', label: 'Stop' } as const;
+const again = { kind: 'again', label: 'Start again' } as const;
+const nothing = { fraction: undefined, big: '', small: '' } as const;
+const plain = {
+  remedy: undefined,
+  detail: undefined,
+  facts: [],
+  mood: 'busy',
+  action: stop,
+} as const;
+
+/** Puts a status into plain words. */
+export function describe(status: PageStatus): Description {
+  const description = words(status);
+  return { ...description, title: `${description.title} – Tandem` };
+}
+
+function words(status: PageStatus): Description {
+  switch (status.state) {
+    case 'connecting':
+      return {
+        ...plain,
+        title: 'Connecting',
+        headline: 'Connecting',
+        sentence: `Looking for the computer at ${status.host}.`,
+        dial: nothing,
+      };
+    case 'waiting':
+      return {
+        ...plain,
+        title: 'Waiting',
+        headline: 'Waiting',
+        sentence: status.why,
+        dial: nothing,
+        facts: [['Device', status.device]],
+        mood: 'calm',
+      };
+    case 'loading':
+      return loading(status);
+    case 'training':
+    case 'evaluating':
+      return working(status);
+    case 'finished':
+      return {
+        ...plain,
+        title: 'Finished',
+        headline: 'Finished',
+        sentence: status.message,
+        remedy: 'You can close this page.',
+        dial: { fraction: 1, big: '✓', small: '' },
+        mood: 'done',
+        action: again,
+      };
+    case 'stopped':
+      return {
+        ...plain,
+        title: 'Stopped',
+        headline: 'Stopped',
+        sentence: 'This device has left the run and computes nothing.',
+        remedy: 'Start again to go on, or close this page.',
+        dial: { ...nothing, big: '■' },
+        mood: 'calm',
+        action: again,
+      };
+    case 'failed': {
+      const { headline, sentence, remedy, retries } = failures[status.reason];
+      return {
+        ...plain,
+        title: headline,
+        headline,
+        sentence,
+        remedy,
+        detail: status.detail || undefined,
+        dial: { ...nothing, big: '!' },
+        mood: 'problem',
+        action: retries
+          ? stop
+          : status.reason === 'version-mismatch'
+            ? { ...again, label: 'Reload' }
+            : again,
+      };
+    }
+  }
+}
+
+function loading(status: Extract<PageStatus, { state: 'loading' }>): Description {
+  const { device, units, receivedBytes, totalBytes } = status;
+  const fraction = fractionOf(receivedBytes, totalBytes);
+  const percent = fraction === undefined ? '' : formatPercent(fraction);
+  const received: readonly [string, string] = [
+    'Received',
+    `${formatBytes(receivedBytes)} of ${formatBytes(totalBytes)}`,
+  ];
+  return {
+    ...plain,
+    title: percent ? `Loading ${percent}` : 'Preparing',
+    headline: percent ? 'Loading weights' : 'Preparing',
+    sentence: percent
+      ? 'The computer sends this device its share of the network.'
+      : 'Making room for this device’s share of the network.',
+    dial: { fraction, big: percent, small: '' },
+    facts: [...(percent ? [received] : []), ['Share', units], ['Device', device]],
+  };
+}
+
+function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' }>): Description {
+  const { state, device, units, step, totalSteps, imagesPerSecond, loss } = status;
+  const isTraining = state === 'training';
+  const counted = totalSteps === undefined ? String(step) : `${step}/${totalSteps}`;
+  const lossFact: readonly [string, string] = ['Loss', String(loss?.toFixed(4))];
+  return {
+    ...plain,
+    title: `${isTraining ? 'Training' : 'Evaluating'} ${counted}`,
+    headline: isTraining ? 'Training' : 'Evaluating',
+    sentence: isTraining
+      ? 'This device computes its share of every step.'
+      : 'Measuring how well the network does on pictures it was not trained on.',
+    dial: {
+      fraction: fractionOf(step, totalSteps),
+      big: String(step),
+      small: totalSteps === undefined ? 'steps' : `of ${totalSteps} steps`,
+    },
+    facts: [
+      ['Images a second', formatRate(imagesPerSecond)],
+      ...(loss === undefined ? [] : [lossFact]),
+      ['Share', units],
+      ['Device', device],
+    ],
+  };
+}

@@ -1,0 +1,83 @@
+import type { FailureReason } from '../../runtime/worker/status';
+
+/** A failure in words: what is wrong, what that means, what to do. */
+export interface Failure {
+  readonly headline: string;
+  readonly sentence: string;
+  readonly remedy: string;
+  /** The worker is alive and tries again by itself. */
+  readonly retries: boolean;
+}
+
+const smallerShare =
+  'On the computer, a later --cut or a smaller --micro-batch gives this device less to hold.';
+
+/** The page's words for each reason why a worker can't compute. */
+export const failures: Readonly<Record<FailureReason, Failure>> = {
+  'no-secure-context': {
+    headline: 'This address is not secure',
+    sentence:
+      'Browsers let a page use the graphics processor only over https, or when the page comes from the same device (localhost).',
+    remedy:
+      'Open this page by an https:// address. On the computer that runs Tandem, http://localhost with the same port works too.',
+    retries: false,
+  },
+  'no-webgpu': {
+    headline: 'This browser has no WebGPU',
+    sentence: 'Without it a page can’t compute on the graphics processor.',
+    remedy:
+      'On an iPhone or iPad, update to iOS 26 or newer and open this page in Safari. Elsewhere, use a current Safari, Chrome or Edge.',
+    retries: false,
+  },
+  'no-adapter': {
+    headline: 'No graphics processor',
+    sentence: 'The browser knows WebGPU, but offers this page no graphics processor.',
+    remedy:
+      'Close other pages and apps and start again. In Chrome, chrome://gpu says what is missing.',
+    retries: false,
+  },
+  'limits-too-small': {
+    headline: 'This graphics processor is too small',
+    sentence: 'It can’t hold or run this device’s share of the network.',
+    remedy: smallerShare,
+    retries: false,
+  },
+  'out-of-memory': {
+    headline: 'Out of memory',
+    sentence: 'This device’s share of the network does not fit into its memory.',
+    remedy: `Close other pages and apps and start again. ${smallerShare}`,
+    retries: false,
+  },
+  'device-lost': {
+    headline: 'The graphics processor was lost',
+    sentence:
+      'The system took it away from this page, most often because memory ran low or the page was in the background.',
+    remedy: 'Keep this page in front, close other apps, and start again.',
+    retries: false,
+  },
+  'host-unreachable': {
+    headline: 'The computer does not answer',
+    sentence: 'This page tries again every few seconds.',
+    remedy: 'Check that Tandem runs on the computer, and that the cable is plugged in.',
+    retries: true,
+  },
+  'host-gone': {
+    headline: 'The computer is gone',
+    sentence:
+      'Tandem stopped there, or the cable was pulled. This page tries again every few seconds.',
+    remedy: 'Plug the cable in, and start Tandem again if it stopped.',
+    retries: true,
+  },
+  'version-mismatch': {
+    headline: 'This page is out of date',
+    sentence: 'It speaks another version of Tandem’s protocol than the computer does.',
+    remedy: 'Reload the page. If that does not help, restart Tandem on the computer.',
+    retries: false,
+  },
+  internal: {
+    headline: 'Something broke',
+    sentence: 'An error that Tandem did not foresee stopped this device.',
+    remedy: 'Start again. If it comes back, report it with the words below.',
+    retries: false,
+  },
+};
