@@ -55,3 +55,9 @@ test('one whole number, in literal bytes', () => {
     'n: expected one whole number (I64 or I32), got F32 scalar',
   );
 });
+
+test('a Node buffer that is not aligned is read', () => {
+  const bytes = Buffer.from([0xff, 0, 0, 0x80, 0x3f]).subarray(1);
+  const moved = bytes.byteOffset % 4 === 0 ? Buffer.from([0, ...bytes]).subarray(1) : bytes;
+  expect([...readFloat32('w', { dtype: 'F32', shape: [1], bytes: moved })]).toEqual([1]);
+});

@@ -67,11 +67,11 @@ export function readInteger(what: string, { dtype, shape, bytes }: StoredTensor)
 export function readFloat32(what: string, { dtype, bytes }: StoredTensor): Float32Array {
   switch (dtype) {
     case 'F32': {
-      const { buffer, byteOffset } = byteOffsetIsAligned(bytes, 4) ? bytes : bytes.slice();
+      const { buffer, byteOffset } = aligned(bytes, 4);
       return new Float32Array(buffer, byteOffset, bytes.byteLength / 4);
     }
     case 'F64': {
-      const { buffer, byteOffset } = byteOffsetIsAligned(bytes, 8) ? bytes : bytes.slice();
+      const { buffer, byteOffset } = aligned(bytes, 8);
       return Float32Array.from(new Float64Array(buffer, byteOffset, bytes.byteLength / 8));
     }
     case 'BF16': {
@@ -87,12 +87,14 @@ export function readFloat32(what: string, { dtype, bytes }: StoredTensor): Float
   }
 }
 
-function byteOffsetIsAligned({ byteOffset }: Uint8Array, alignment: number): boolean {
-  return byteOffset % alignment === 0;
+/** The bytes, copied unless they can be viewed as a type of this alignment. */
+function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
+  // Not `slice`: a Node Buffer's makes a view.
+  return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes);
 }
 
 function uint16s(bytes: Uint8Array): Uint16Array {
-  const { buffer, byteOffset } = byteOffsetIsAligned(bytes, 2) ? bytes : bytes.slice();
+  const { buffer, byteOffset } = aligned(bytes, 2);
   return new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
 }
 
