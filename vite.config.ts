@@ -13,7 +13,7 @@ export default defineConfig({
         outDir: resolve(root, 'dist/client'),
         emptyOutDir: true,
         target: 'es2023',
-        rolldownOptions: { input: { worker: resolve(root, 'client/worker/index.html') } },
+        rolldownOptions: { input: { 'worker-page': resolve(root, 'client/worker/index.html') } },
       },
     },
     ssr: {
@@ -40,6 +40,7 @@ export default defineConfig({
     root,
     include: ['{shaders,runtime,server,client,e2e}/**/*.test.ts'],
     globalSetup: ['e2e/setup/global.ts'],
+    reporters: ['default', 'e2e/setup/count-reporter.ts'],
     // Native engines (Dawn, ONNX Runtime) don't share a process well.
     pool: 'forks',
     maxWorkers: 2,

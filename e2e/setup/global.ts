@@ -1,7 +1,32 @@
-import { createBuilder } from 'vite';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { installBrowser } from '../../server/headless/install-browser';
 
-/** Builds the pages and the host once; the tests that need them run what a user runs. */
+/**
+ * Once before all tests: a browser, installed where there is none, and the build of pages and host,
+ * so that tests run what a user runs.
+ */
 export default async function setup(): Promise<void> {
-  const builder = await createBuilder({ configFile: 'vite.config.ts', logLevel: 'warn' });
-  await builder.buildApp();
+  const { path, which } = await installBrowser(say);
+  say(`Browser: ${which} (${path})`);
+  // Inherited by the test processes; Vulkan loaders complain on every start where it is missing.
+  process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
+  build();
+}
+
+function build(): void {
+  const vite = resolve('node_modules/vite/bin/vite.js');
+  // Not in this process: Vitest's NODE_ENV would end up in the pages.
+  const env = { ...process.env };
+  delete env['NODE_ENV'];
+  const { status } = spawnSync(process.execPath, [vite, 'build', '--app', '--logLevel', 'warn'], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env,
+  });
+  if (status !== 0) throw new Error('the build failed; its words stand above');
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

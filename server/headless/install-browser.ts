@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -57,7 +57,11 @@ function searchBrowser(): FoundBrowser | undefined {
 function starts({ path }: FoundBrowser): Promise<boolean> {
   // Windows' browsers open a window for --version.
   if (process.platform === 'win32') return Promise.resolve(true);
-  return runs(path, ['--version']);
+  return new Promise((resolve) => {
+    execFile(path, ['--version'], { timeout: silenceMs }, (error) => {
+      resolve(error === null);
+    });
+  });
 }
 
 function playwright(...args: string[]): Promise<boolean> {
