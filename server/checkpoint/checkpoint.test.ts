@@ -111,9 +111,10 @@ test('a missing file, a folder and a truncated file are refused in one sentence'
   const path = await saveCheckpoint(folder, checkpointOf(3));
   const { length } = await readFile(path);
   await truncate(path, 100_000);
-  for (const load of [loadWeights(path, model), loadCheckpoint(path)]) {
-    await expect(load).rejects.toThrow(CheckpointError);
-    await expect(load).rejects.toThrow(
+  for (const load of [() => loadWeights(path, model), () => loadCheckpoint(path)]) {
+    const loading = load();
+    await expect(loading).rejects.toThrow(CheckpointError);
+    await expect(loading).rejects.toThrow(
       `${path}: expected ${length} bytes, the file has 100000: it was cut off; copy or download it again`,
     );
   }
