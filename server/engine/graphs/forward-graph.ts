@@ -1,0 +1,124 @@
+import type { Operation } from '../../../runtime/model/graph';
+import { ModelBuilder, type Value } from '../onnx/model-builder';
+import { elementWise } from '../onnx/operators';
+import { batchStatistics, normalise, type Statistics } from '../operations/batch-norm';
+import { convolution } from '../operations/convolution';
+import { globalAveragePool } from '../operations/global-average-pool';
+import { linear } from '../operations/linear';
+import { maxPool } from '../operations/max-pool';
+import { padShortcut } from '../operations/pad-shortcut';
+import { relu } from '../operations/relu';
+import { inputName, meanName, outputName, savedName, varianceName, type BuiltGraph } from './names';
+import { shapeOf, stageInput, type StageGraph } from './stage-graph';
+
+/** Where an operation finds what it reads, and the graph that it adds its nodes to. */
+export interface Scope {
+  readonly graph: ModelBuilder;
+  readonly stage: StageGraph;
+  readonly value: (name: string) => Value;
+  /** Mean and variance by which a batch norm normalises its input. */
+  readonly statistics: (operation: Extract<Operation, { kind: 'batchNorm' }>) => Statistics;
+}
+
+/** A parameter or buffer, as an input of the graph. */
+export function stateInput({ graph, stage }: Pick<Scope, 'graph' | 'stage'>, name: string): Value {
+  const shape = stage.stateShapes.get(name);
+  if (!shape) throw new Error(`expected a parameter or buffer of the stage, got '${name}'`);
+  return graph.input(name, shape);
+}
+
+/** Adds the nodes of one operation. */
+export function forwardOf(scope: Scope, operation: Operation): Value {
+  const { graph, stage, value } = scope;
+  const input = value(operation.input);
+  const outputShape = shapeOf(stage, operation.output);
+  const state = (name: string): Value => stateInput(scope, name);
+  switch (operation.kind) {
+    case 'convolution':
+      return convolution(graph, operation, input, state(operation.weight), outputShape);
+    case 'batchNorm': {
+      const statistics = scope.statistics(operation);
+      const { weight, bias } = operation;
+      return normalise(graph, operation, input, statistics, state(weight), state(bias));
+    }
+    case 'relu':
+      return relu(graph, input);
+    case 'add':
+      return elementWise(graph, 'Add', input, value(operation.other));
+    case 'maxPool':
+      return maxPool(graph, operation, input, outputShape);
+    case 'padShortcut':
+      return padShortcut(graph, operation, input);
+    case 'globalAveragePool':
+      return globalAveragePool(graph, input);
+    case 'linear':
+      return linear(graph, operation, input, state(operation.weight), state(operation.bias));
+  }
+}
+
+/**
+ * The training forward. Besides the output it gives each batch norm's mean and variance, and the
+ * values named in `saved`.
+ */
+export function trainingGraph(stage: StageGraph, saved: ReadonlySet<string>): BuiltGraph {
+  const graph = new ModelBuilder('forward');
+  const known = new Map<string, Statistics>();
+  const values = run(graph, stage, (value, { input }) => {
+    const shared = known.get(input);
+    if (shared) return shared;
+    const statistics = batchStatistics(graph, value);
+    graph.output(meanName(input), statistics.mean);
+    graph.output(varianceName(input), statistics.variance);
+    known.set(input, statistics);
+    return statistics;
+  });
+  for (const name of saved) {
+    if (name !== stageInput) graph.output(savedName(name), valueIn(values, name));
+  }
+  return finished(graph, valueIn(values, stage.output));
+}
+
+/** The forward with running statistics. */
+export function evaluationGraph(stage: StageGraph): BuiltGraph {
+  const graph = new ModelBuilder('evaluation');
+  const values = run(graph, stage, (_value, { runningMean, runningVar }) => ({
+    mean: stateInput({ graph, stage }, runningMean),
+    variance: stateInput({ graph, stage }, runningVar),
+  }));
+  return finished(graph, valueIn(values, stage.output));
+}
+
+type StatisticsOf = (
+  input: Value,
+  operation: Extract<Operation, { kind: 'batchNorm' }>,
+) => Statistics;
+
+function run(graph: ModelBuilder, stage: StageGraph, statisticsOf: StatisticsOf): Values {
+  const input = graph.input(inputName, shapeOf(stage, stageInput));
+  const values = new Map([[stageInput, input]]);
+  const value = (name: string): Value => valueIn(values, name);
+  const scope: Scope = {
+    graph,
+    stage,
+    value,
+    statistics: (operation) => statisticsOf(value(operation.input), operation),
+  };
+  for (const operation of stage.operations) {
+    values.set(operation.output, forwardOf(scope, operation));
+  }
+  return values;
+}
+
+type Values = ReadonlyMap<string, Value>;
+
+function valueIn(values: Values, name: string): Value {
+  const value = values.get(name);
+  if (!value) throw new Error(`the stage reads '${name}' before anything writes it`);
+  return value;
+}
+
+function finished(graph: ModelBuilder, output: Value): BuiltGraph {
+  graph.output(outputName, output);
+  const { inputs, outputs } = graph;
+  return { model: graph.encode(), inputs, outputs };
+}

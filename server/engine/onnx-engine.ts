@@ -1,0 +1,341 @@
+import type { LossResult, OptimizerStep, StageEngine, StageSpec } from '../../runtime/engine';
+import { parametersOf, type BatchNorm } from '../../runtime/model/graph';
+import {
+  elementCount,
+  expectShape,
+  type NamedTensors,
+  type Shape,
+  type Tensor,
+} from '../../runtime/tensor';
+import { defaultNumThreads, describeCpu } from './cpu';
+import type { GraphSession } from './graph-session';
+import type { BackwardPart } from './graphs/backward-graph';
+import {
+  gradientName,
+  inputGradientName,
+  inputName,
+  meanName,
+  outputGradientName,
+  outputName,
+  rotatedName,
+  targetsName,
+  varianceName,
+} from './graphs/names';
+import { shapeOf, stageInput } from './graphs/stage-graph';
+import { smoothedTargets, softmaxCrossEntropy } from './operations/softmax-cross-entropy';
+import { StageSessions } from './stage-sessions';
+import { StageState } from './stage-state';
+
+/** The engine was called out of order: before `load`, or a backward before its forward. */
+export class EngineOrderError extends Error {
+  override readonly name = 'EngineOrderError';
+}
+
+export interface CpuEngineOptions {
+  /** Threads of one operator; default: all cores, but one when there are more than two. */
+  readonly numThreads?: number;
+}
+
+type Values = Map<string, Float32Array>;
+
+interface LoadedStage {
+  readonly spec: StageSpec;
+  readonly sessions: StageSessions;
+  readonly state: StageState;
+  readonly batchNorms: readonly BatchNorm[];
+  readonly inFlight: Map<number, InFlight>;
+}
+
+/** A micro-batch between its forward and the end of its backward. */
+interface InFlight {
+  /** What the backward graphs read, by their names; the loss leaves nothing to read. */
+  readonly saved: Values;
+  /** What a backward gave already: gradients that `backwardWeight` is to add, the input gradient. */
+  given?: Values;
+  next: 'backwardInput' | 'backwardWeight';
+}
+
+/**
+ * The stage on the computer's processor, through ONNX Runtime. Runs block the thread that calls.
+ *
+ * Tensors given to it are read until the micro-batch's backward has run, and must not be changed;
+ * tensors that it returns belong to the caller. Results are the same from run to run to the bit,
+ * and for any number of threads where a micro-batch has more than one sample.
+ */
+export class OnnxEngine implements StageEngine {
+  readonly kind = 'cpu';
+  readonly device: string;
+  readonly #numThreads: number;
+  #loaded: LoadedStage | undefined;
+  #lastCall: Promise<unknown> = Promise.resolve();
+
+  constructor({ numThreads = defaultNumThreads() }: CpuEngineOptions = {}) {
+    this.#numThreads = numThreads;
+    this.device = describeCpu(numThreads);
+  }
+
+  load(spec: StageSpec): Promise<void> {
+    return this.#inOrder(async () => {
+      await this.#release();
+      const sessions = new StageSessions(spec, this.#numThreads);
+      this.#loaded = {
+        spec,
+        sessions,
+        state: new StageState(spec),
+        batchNorms: sessions.stage.operations.filter((operation) => operation.kind === 'batchNorm'),
+        inFlight: new Map(),
+      };
+    });
+  }
+
+  /** Besides: drops the summed gradients and the micro-batches in flight. */
+  importState(state: NamedTensors): Promise<void> {
+    return this.#inOrder(() => {
+      const stage = this.#stage('importState');
+      stage.state.import(state);
+      stage.inFlight.clear();
+    });
+  }
+
+  exportState(): Promise<NamedTensors> {
+    return this.#inOrder(() => this.#stage('exportState').state.export());
+  }
+
+  exportGradients(): Promise<NamedTensors> {
+    return this.#inOrder(() => this.#stage('exportGradients').state.exportGradients());
+  }
+
+  forward(microBatch: number, input: Tensor): Promise<Tensor> {
+    return this.#inOrder(async () => {
+      const stage = this.#admit('forward', microBatch, input);
+      const { sessions, inFlight } = stage;
+      const session = await sessions.forward();
+      const results = await session.run(this.#feed(stage, [[inputName, input.data]]));
+      this.#updateStatistics(stage, results);
+      const output = value(results, outputName);
+      results.delete(outputName);
+      if (sessions.saved.has(stageInput)) results.set(inputName, input.data);
+      inFlight.set(microBatch, { saved: results, next: 'backwardInput' });
+      return { shape: shapeOf(sessions.stage, sessions.stage.output), data: output };
+    });
+  }
+
+  /**
+   * Runs the micro-batch's backward along with its forward: at the last stage nothing has to come
+   * from elsewhere in between, and no value is computed or copied twice. The gradients count when
+   * the backward is called.
+   */
+  forwardLoss(microBatch: number, input: Tensor, labels: Int32Array): Promise<LossResult> {
+    return this.#inOrder(async () => {
+      const stage = this.#admit('forwardLoss', microBatch, input);
+      const { spec, sessions, inFlight } = stage;
+      if (!spec.loss) {
+        throw new EngineOrderError(
+          'forwardLoss: expected a stage with a loss, got one without; call forward instead',
+        );
+      }
+      const shape = shapeOf(sessions.stage, sessions.stage.output);
+      const targets = smoothedTargets(labels, shape, spec.loss.labelSmoothing);
+      const session = await sessions.backward('step');
+      const results = await session.run(
+        this.#feed(stage, [
+          [inputName, input.data],
+          [targetsName, targets],
+        ]),
+      );
+      this.#updateStatistics(stage, results);
+      const logits = { shape, data: value(results, outputName) };
+      inFlight.set(microBatch, { saved: new Map(), given: results, next: 'backwardInput' });
+      return softmaxCrossEntropy(logits, labels, targets);
+    });
+  }
+
+  /** At a first stage only notes the gradient: all the work is left to `backwardWeight`. */
+  backwardInput(microBatch: number, outputGradient: Tensor | null): Promise<Tensor | null> {
+    return this.#inOrder(async () => {
+      const stage = this.#stage('backwardInput');
+      const record = this.#record(stage, 'backwardInput', microBatch);
+      this.#takeGradient(stage, microBatch, record, outputGradient);
+      if (!record.given && stage.spec.needsInputGradient) {
+        record.given = await this.#runBackward(stage, record, 'input');
+      }
+      record.next = 'backwardWeight';
+      return this.#inputGradient(stage, record);
+    });
+  }
+
+  backwardWeight(microBatch: number): Promise<void> {
+    return this.#inOrder(async () => {
+      const stage = this.#stage('backwardWeight');
+      const record = this.#record(stage, 'backwardWeight', microBatch);
+      const { given } = record;
+      const whole = given?.has(outputName) ?? false;
+      if (!whole) {
+        const part = given ? 'weight' : 'whole';
+        const rest = await this.#runBackward(stage, record, part);
+        record.given = new Map([...(given ?? []), ...rest]);
+      }
+      this.#finish(stage, microBatch, record);
+    });
+  }
+
+  backward(microBatch: number, outputGradient: Tensor | null): Promise<Tensor | null> {
+    return this.#inOrder(async () => {
+      const stage = this.#stage('backward');
+      const record = this.#record(stage, 'backwardInput', microBatch);
+      this.#takeGradient(stage, microBatch, record, outputGradient);
+      record.given ??= await this.#runBackward(stage, record, 'whole');
+      this.#finish(stage, microBatch, record);
+      return this.#inputGradient(stage, record);
+    });
+  }
+
+  applyOptimizer(step: OptimizerStep): Promise<void> {
+    return this.#inOrder(() => {
+      this.#stage('applyOptimizer').state.applyOptimizer(step);
+    });
+  }
+
+  evaluate(input: Tensor): Promise<Tensor> {
+    return this.#inOrder(async () => {
+      const stage = this.#stage('evaluate');
+      const { spec, sessions } = stage;
+      const [samples = 0] = input.shape;
+      expectShape('evaluate: input', [samples, ...spec.inputShape], input.shape);
+      const session = await sessions.evaluation(samples);
+      const results = await session.run(this.#feed(stage, [[inputName, input.data]]));
+      const [, ...sample] = shapeOf(sessions.stage, sessions.stage.output);
+      return { shape: [samples, ...sample], data: value(results, outputName) };
+    });
+  }
+
+  /**
+   * What the stage holds with `maxInFlight` micro-batches in flight. ONNX Runtime's own buffers,
+   * which last as long as a run, are not among it.
+   */
+  memoryBytes(): number {
+    if (!this.#loaded) return 0;
+    const { spec, sessions, state, batchNorms } = this.#loaded;
+    const { stage, saved } = sessions;
+    const values = (shape: Shape): number => 4 * elementCount(shape);
+    const statistics = batchNorms.reduce((sum, { channels }) => sum + 8 * channels, 0);
+    const activations = [...saved].reduce((sum, name) => sum + values(shapeOf(stage, name)), 0);
+    const gradients = parametersOf(spec.units).reduce((sum, { shape }) => sum + values(shape), 0);
+    const perMicroBatch = spec.loss ? gradients : activations;
+    return state.bytes() + spec.maxInFlight * (perMicroBatch + statistics);
+  }
+
+  dispose(): Promise<void> {
+    return this.#inOrder(() => this.#release());
+  }
+
+  /** Calls take effect one after the other, whatever became of the ones before. */
+  #inOrder<Result>(call: () => Result | Promise<Result>): Promise<Result> {
+    const result = this.#lastCall.then(call);
+    this.#lastCall = result.catch(() => undefined);
+    return result;
+  }
+
+  async #release(): Promise<void> {
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    await loaded?.sessions.release();
+  }
+
+  #stage(call: string): LoadedStage {
+    if (!this.#loaded) {
+      throw new EngineOrderError(`${call}: expected a loaded stage, got none; call load first`);
+    }
+    return this.#loaded;
+  }
+
+  #admit(call: string, microBatch: number, input: Tensor): LoadedStage {
+    const stage = this.#stage(call);
+    const { spec, sessions, inFlight } = stage;
+    const place = `${call}, micro-batch ${microBatch}`;
+    expectShape(`${place}: input`, shapeOf(sessions.stage, stageInput), input.shape);
+    if (inFlight.has(microBatch)) {
+      throw new EngineOrderError(`${place}: expected its backward before another forward`);
+    }
+    if (inFlight.size >= spec.maxInFlight) {
+      throw new EngineOrderError(
+        `${place}: expected at most ${spec.maxInFlight} micro-batches in flight, got one more`,
+      );
+    }
+    return stage;
+  }
+
+  #record(stage: LoadedStage, call: InFlight['next'], microBatch: number): InFlight {
+    const record = stage.inFlight.get(microBatch);
+    if (record?.next !== call) {
+      const before = call === 'backwardInput' ? 'a forward' : 'backwardInput';
+      throw new EngineOrderError(
+        `${call}, micro-batch ${microBatch}: expected ${before} before it, got none`,
+      );
+    }
+    return record;
+  }
+
+  #takeGradient(
+    { sessions: { stage } }: LoadedStage,
+    microBatch: number,
+    record: InFlight,
+    outputGradient: Tensor | null,
+  ): void {
+    const place = `backward, micro-batch ${microBatch}: output gradient`;
+    // The loss made it.
+    if (record.given) return;
+    if (!outputGradient) throw new EngineOrderError(`${place}: expected one, got null`);
+    expectShape(place, shapeOf(stage, stage.output), outputGradient.shape);
+    record.saved.set(outputGradientName, outputGradient.data);
+  }
+
+  async #runBackward(stage: LoadedStage, record: InFlight, part: BackwardPart): Promise<Values> {
+    const session: GraphSession = await stage.sessions.backward(part);
+    return session.run(this.#feed(stage, [...record.saved, ...(record.given ?? [])]));
+  }
+
+  #feed(
+    { state }: LoadedStage,
+    given: Iterable<readonly [string, Float32Array]>,
+  ): (name: string) => Float32Array {
+    const values = new Map(given);
+    const rotated = rotatedName('');
+    return (name) => {
+      const found = name.startsWith(rotated)
+        ? state.rotatedWeight(name.slice(rotated.length))
+        : (values.get(name) ?? state.values(name));
+      if (!found) throw new Error(`expected a value for the graph's input '${name}', got none`);
+      return found;
+    };
+  }
+
+  #updateStatistics({ sessions, state, batchNorms }: LoadedStage, results: Values): void {
+    for (const batchNorm of batchNorms) {
+      const { input, channels } = batchNorm;
+      const count = elementCount(shapeOf(sessions.stage, input)) / channels;
+      const mean = value(results, meanName(input));
+      const variance = value(results, varianceName(input));
+      state.updateStatistics(batchNorm, mean, variance, count);
+    }
+  }
+
+  #finish({ spec, state, inFlight }: LoadedStage, microBatch: number, record: InFlight): void {
+    for (const { name } of parametersOf(spec.units)) {
+      state.addGradient(name, value(record.given ?? new Map(), gradientName(name)));
+    }
+    inFlight.delete(microBatch);
+  }
+
+  #inputGradient({ spec, sessions }: LoadedStage, { given }: InFlight): Tensor | null {
+    if (!spec.needsInputGradient) return null;
+    const data = value(given ?? new Map(), inputGradientName);
+    return { shape: shapeOf(sessions.stage, stageInput), data };
+  }
+}
+
+function value(values: ReadonlyMap<string, Float32Array>, name: string): Float32Array {
+  const found = values.get(name);
+  if (!found) throw new Error(`expected the graph to give '${name}', got no such output`);
+  return found;
+}

@@ -1,0 +1,70 @@
+import { elementCount, type Shape } from '../../../runtime/tensor';
+import type { ModelBuilder, Value } from './model-builder';
+
+/*
+ * ONNX operators with their shapes worked out. Element-wise ones broadcast as in NumPy; the shape
+ * of the result is that of the operand with more elements, which holds wherever one of them is a
+ * scalar, a value a channel, or of the same shape.
+ */
+
+type ElementWise = 'Add' | 'Sub' | 'Mul' | 'Div';
+
+export function elementWise(graph: ModelBuilder, type: ElementWise, a: Value, b: Value): Value {
+  const larger = elementCount(a.shape) >= elementCount(b.shape) ? a : b;
+  return graph.node(type, [a, b], larger.shape);
+}
+
+export function scalar(graph: ModelBuilder, value: number): Value {
+  return graph.floats([], [value]);
+}
+
+export function reshape(graph: ModelBuilder, value: Value, shape: Shape): Value {
+  return graph.node('Reshape', [value, graph.integers(shape)], shape);
+}
+
+export function transpose(graph: ModelBuilder, value: Value, perm: readonly number[]): Value {
+  const shape = perm.map((axis) => value.shape[axis] ?? 0);
+  return graph.node('Transpose', [value], shape, { perm });
+}
+
+/** Keeps `range.start`, `range.start + step` … below `range.end` along each of the axes. */
+export function slice(
+  graph: ModelBuilder,
+  value: Value,
+  axes: readonly number[],
+  range: { start: readonly number[]; end: readonly number[]; step?: number },
+): Value {
+  const { start, end, step = 1 } = range;
+  const shape = [...value.shape];
+  axes.forEach((axis, index) => {
+    shape[axis] = Math.ceil(((end[index] ?? 0) - (start[index] ?? 0)) / step);
+  });
+  const inputs = [value, ...[start, end, axes, axes.map(() => step)].map((v) => graph.integers(v))];
+  return graph.node('Slice', inputs, shape);
+}
+
+/** Zeros before and behind the value along each of its axes. */
+export function pad(
+  graph: ModelBuilder,
+  value: Value,
+  before: readonly number[],
+  behind: readonly number[],
+): Value {
+  const shape = value.shape.map((size, axis) => size + (before[axis] ?? 0) + (behind[axis] ?? 0));
+  return graph.node('Pad', [value, graph.integers([...before, ...behind])], shape);
+}
+
+type Reduction = 'ReduceSum' | 'ReduceMean' | 'ReduceSumSquare';
+
+export function reduce(
+  graph: ModelBuilder,
+  type: Reduction,
+  value: Value,
+  axes: readonly number[],
+  { keep }: { keep: boolean },
+): Value {
+  const kept = value.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+  const shape = keep ? kept : value.shape.filter((_, axis) => !axes.includes(axis));
+  const inputs = [value, graph.integers(axes)];
+  return graph.node(type, inputs, shape, { keepdims: keep ? 1 : 0 });
+}

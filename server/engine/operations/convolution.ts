@@ -1,0 +1,141 @@
+import type { Convolution } from '../../../runtime/model/graph';
+import type { Shape } from '../../../runtime/tensor';
+import type { ModelBuilder, Value } from '../onnx/model-builder';
+import { reduce, reshape, slice, transpose } from '../onnx/operators';
+
+/** @param weight (outChannels, inChannels, kernel, kernel) */
+export function convolution(
+  graph: ModelBuilder,
+  operation: Convolution,
+  input: Value,
+  weight: Value,
+  outputShape: Shape,
+): Value {
+  const { stride, padding } = operation;
+  return graph.node('Conv', [input, weight], outputShape, {
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+  });
+}
+
+/**
+ * Whether the input gradient is a convolution with the rotated weights; with a stride it is a
+ * transposed convolution, which takes the weights as they are and is slower.
+ */
+export function usesRotatedWeight({ stride, kernel, padding }: Convolution): boolean {
+  return stride === 1 && padding < kernel;
+}
+
+export function rotatedWeightShape({ inChannels, outChannels, kernel }: Convolution): Shape {
+  return [inChannels, outChannels, kernel, kernel];
+}
+
+/** @param weight rotated where {@link usesRotatedWeight} says so */
+export function convolutionInputGradient(
+  graph: ModelBuilder,
+  operation: Convolution,
+  outputGradient: Value,
+  weight: Value,
+  inputShape: Shape,
+): Value {
+  const { kernel, stride, padding } = operation;
+  if (usesRotatedWeight(operation)) {
+    const around = kernel - 1 - padding;
+    return graph.node('Conv', [outputGradient, weight], inputShape, {
+      pads: [around, around, around, around],
+    });
+  }
+  // Pixels behind the last window: the plain transposed convolution would leave them out.
+  const outputPadding = [2, 3].map((axis) => {
+    const reached = ((outputGradient.shape[axis] ?? 0) - 1) * stride + kernel - 2 * padding;
+    return (inputShape[axis] ?? 0) - reached;
+  });
+  return graph.node('ConvTranspose', [outputGradient, weight], inputShape, {
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+    output_padding: outputPadding,
+  });
+}
+
+/** Partial sums of the weight gradient may take this much, so that they stay near the cache. */
+const partialSumsBytes = 24 * 2 ** 20;
+const maxPartialSums = 8;
+
+/**
+ * The weight gradient dW[o, i, ky, kx] = sum over n, y, x of
+ * dOut[n, o, y, x] in[n, i, y s + ky - p, x s + kx - p], as one grouped convolution.
+ *
+ * The samples play the channels: the input, as (N, H, W C), is the picture, and the output
+ * gradient, as (O, N, h, w), the filter, dilated by the stride; along the second axis a pixel is C
+ * values wide. The samples are summed in groups first: ONNX Runtime gives each group to one thread
+ * whole, whereas it splits an ungrouped convolution by the number of threads, and with it the
+ * order of summation.
+ */
+export function convolutionWeightGradient(
+  graph: ModelBuilder,
+  operation: Convolution,
+  input: Value,
+  outputGradient: Value,
+): Value {
+  const { kernel, stride, padding, inChannels, outChannels } = operation;
+  const [samples = 0] = input.shape;
+  const [, , outHeight = 0, outWidth = 0] = outputGradient.shape;
+  const groups = numPartialSums(samples, inChannels * outChannels * kernel * kernel);
+
+  // What padding the last windows need; where it is negative they don't reach the last pixels.
+  const missing = [2, 3].map((axis) => {
+    const size = outputGradient.shape[axis] ?? 0;
+    return (size - 1) * stride + kernel - (input.shape[axis] ?? 0) - padding;
+  });
+  const [belowPadding = 0, rightPadding = 0] = missing.map((pixels) => Math.max(pixels, 0));
+  const reached = cropped(graph, input, missing);
+  const [, , height = 0, width = 0] = reached.shape;
+
+  const picture = reshape(graph, transpose(graph, reached, [0, 2, 3, 1]), [
+    1,
+    samples,
+    height,
+    width * inChannels,
+  ]);
+  const perGroup = samples / groups;
+  const grouped = reshape(graph, outputGradient, [
+    groups,
+    perGroup,
+    outChannels,
+    outHeight * outWidth,
+  ]);
+  const filter = reshape(graph, transpose(graph, grouped, [0, 2, 1, 3]), [
+    groups * outChannels,
+    perGroup,
+    outHeight,
+    outWidth,
+  ]);
+  const partialSums = graph.node(
+    'Conv',
+    [picture, filter],
+    [1, groups * outChannels, kernel, kernel * inChannels],
+    {
+      group: groups,
+      dilations: [stride, stride * inChannels],
+      pads: [padding, padding * inChannels, belowPadding, rightPadding * inChannels],
+    },
+  );
+  const size = [groups, outChannels, kernel, kernel, inChannels];
+  const sum = reduce(graph, 'ReduceSum', reshape(graph, partialSums, size), [0], { keep: false });
+  return transpose(graph, sum, [0, 3, 1, 2]);
+}
+
+/** A divisor of the number of samples; 1 only for a single sample. */
+function numPartialSums(samples: number, weights: number): number {
+  const divisors = Array.from({ length: samples }, (_, index) => index + 1).filter(
+    (divisor) => samples % divisor === 0,
+  );
+  const wanted = Math.min(maxPartialSums, partialSumsBytes / (4 * weights));
+  return divisors.findLast((divisor) => divisor <= wanted && divisor > 1) ?? divisors[1] ?? 1;
+}
+
+function cropped(graph: ModelBuilder, input: Value, missing: readonly number[]): Value {
+  if (missing.every((pixels) => pixels >= 0)) return input;
+  const end = missing.map((pixels, axis) => (input.shape[axis + 2] ?? 0) + Math.min(pixels, 0));
+  return slice(graph, input, [2, 3], { start: [0, 0], end });
+}

@@ -1,0 +1,202 @@
+import { optimizerSlots, slotName, type OptimizerStep, type StageSpec } from '../../runtime/engine';
+import {
+  buffersOf,
+  parametersOf,
+  type BatchNorm,
+  type Convolution,
+} from '../../runtime/model/graph';
+import {
+  elementCount,
+  expectShape,
+  ShapeError,
+  type NamedTensors,
+  type Shape,
+} from '../../runtime/tensor';
+import { optimize } from './optimizer';
+import { usesRotatedWeight } from './operations/convolution';
+
+interface Held {
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+interface Parameter extends Held {
+  readonly slots: ReadonlyMap<string, Float32Array>;
+  /** Summed since the last optimizer step; undefined while that is zero. */
+  gradient: Float32Array | undefined;
+}
+
+/** What a stage keeps from step to step: parameters, buffers, optimizer state, gradients. */
+export class StageState {
+  readonly #spec: StageSpec;
+  readonly #parameters = new Map<string, Parameter>();
+  readonly #buffers = new Map<string, Held>();
+  readonly #convolutions: readonly Convolution[];
+  readonly #rotated = new Map<string, Float32Array>();
+
+  constructor(spec: StageSpec) {
+    this.#spec = spec;
+    for (const { name, shape } of parametersOf(spec.units)) {
+      const slots = optimizerSlots(spec.optimizer).map((slot) => [slot, floats(shape)] as const);
+      const gradient = undefined;
+      this.#parameters.set(name, { shape, data: floats(shape), slots: new Map(slots), gradient });
+    }
+    for (const { name, shape } of buffersOf(spec.units)) {
+      this.#buffers.set(name, { shape, data: floats(shape) });
+    }
+    this.#convolutions = spec.units
+      .flatMap(({ operations }) => operations)
+      .filter((operation) => operation.kind === 'convolution')
+      .filter(usesRotatedWeight);
+  }
+
+  /** The values of a parameter or buffer, not a copy. */
+  values(name: string): Float32Array | undefined {
+    return (this.#parameters.get(name) ?? this.#buffers.get(name))?.data;
+  }
+
+  /** A convolution's weights turned by 180 degrees, (inChannels, outChannels, kernel, kernel). */
+  rotatedWeight(name: string): Float32Array | undefined {
+    const known = this.#rotated.get(name);
+    if (known) return known;
+    const convolution = this.#convolutions.find(({ weight }) => weight === name);
+    const weight = this.#parameters.get(name);
+    if (!convolution || !weight) return undefined;
+    const made = rotated(convolution, weight.data);
+    this.#rotated.set(name, made);
+    return made;
+  }
+
+  /** @throws ShapeError for a missing tensor or a wrong shape, before anything is changed */
+  import(state: NamedTensors): void {
+    const copies: (() => void)[] = [];
+    const take = (name: string, { shape, data }: Held, isNeeded: boolean): void => {
+      const given = state.get(name);
+      if (given) {
+        expectShape(`importState, ${name}`, shape, given.shape);
+        copies.push(() => {
+          data.set(given.data);
+        });
+      } else if (isNeeded) {
+        throw new ShapeError(`importState: expected '${name}', got a state without it`);
+      } else {
+        copies.push(() => data.fill(0));
+      }
+    };
+    for (const [name, held] of [...this.#parameters, ...this.#buffers]) take(name, held, true);
+    for (const [name, { shape, slots }] of this.#parameters) {
+      for (const [slot, data] of slots) take(slotName(slot, name), { shape, data }, false);
+    }
+    for (const copy of copies) copy();
+    this.#rotated.clear();
+    this.dropGradients();
+  }
+
+  export(): NamedTensors {
+    const state: NamedTensors = new Map();
+    for (const [name, { shape, data }] of [...this.#parameters, ...this.#buffers]) {
+      state.set(name, { shape, data: data.slice() });
+    }
+    for (const [name, { shape, slots }] of this.#parameters) {
+      for (const [slot, data] of slots) {
+        state.set(slotName(slot, name), { shape, data: data.slice() });
+      }
+    }
+    return state;
+  }
+
+  exportGradients(): NamedTensors {
+    const parameters = [...this.#parameters];
+    return new Map(
+      parameters.map(([name, { shape, gradient }]) => [
+        name,
+        { shape, data: gradient?.slice() ?? floats(shape) },
+      ]),
+    );
+  }
+
+  /** Adds one micro-batch's gradient; the array becomes the state's own. */
+  addGradient(name: string, gradient: Float32Array): void {
+    const parameter = this.#parameters.get(name);
+    if (!parameter) throw new Error(`expected a parameter of the stage, got '${name}'`);
+    const sum = parameter.gradient;
+    if (!sum) {
+      parameter.gradient = gradient;
+      return;
+    }
+    for (let index = 0; index < sum.length; index++) {
+      sum[index] = (sum[index] ?? 0) + (gradient[index] ?? 0);
+    }
+  }
+
+  dropGradients(): void {
+    for (const parameter of this.#parameters.values()) parameter.gradient = undefined;
+  }
+
+  applyOptimizer(step: OptimizerStep): void {
+    for (const { shape, data, slots, gradient } of this.#parameters.values()) {
+      const tensors = { parameter: data, gradient: gradient ?? floats(shape), slots };
+      optimize(this.#spec.optimizer, step, tensors);
+    }
+    this.dropGradients();
+    this.#rotated.clear();
+  }
+
+  /** running += momentum (batch - running), the variance unbiased; `count` values a channel. */
+  updateStatistics(
+    { momentum, runningMean, runningVar }: BatchNorm,
+    mean: Float32Array,
+    variance: Float32Array,
+    count: number,
+  ): void {
+    const unbiased = count / (count - 1);
+    move(this.values(runningMean), mean, 1, momentum);
+    move(this.values(runningVar), variance, unbiased, momentum);
+  }
+
+  /** Parameters, gradients, optimizer state, buffers, and the rotated weights. */
+  bytes(): number {
+    const perParameter = 2 + optimizerSlots(this.#spec.optimizer).length;
+    const parameters = [...this.#parameters.values()].map(({ data }) => data.byteLength);
+    const buffers = [...this.#buffers.values()].map(({ data }) => data.byteLength);
+    const rotatedOnes = this.#convolutions.map(
+      ({ weight }) => this.values(weight)?.byteLength ?? 0,
+    );
+    return perParameter * total(parameters) + total(buffers) + total(rotatedOnes);
+  }
+}
+
+function rotated(
+  { inChannels, outChannels, kernel }: Convolution,
+  weight: Float32Array,
+): Float32Array {
+  const turned = new Float32Array(weight.length);
+  const size = kernel * kernel;
+  for (let out = 0; out < outChannels; out++) {
+    for (let input = 0; input < inChannels; input++) {
+      const from = (out * inChannels + input) * size;
+      const last = (input * outChannels + out + 1) * size - 1;
+      for (let tap = 0; tap < size; tap++) turned[last - tap] = weight[from + tap] ?? 0;
+    }
+  }
+  return turned;
+}
+
+function move(
+  running: Float32Array | undefined,
+  batch: Float32Array,
+  scale: number,
+  momentum: number,
+): void {
+  running?.forEach((value, channel) => {
+    running[channel] = value + momentum * ((batch[channel] ?? 0) * scale - value);
+  });
+}
+
+function floats(shape: Shape): Float32Array {
+  return new Float32Array(elementCount(shape));
+}
+
+function total(bytes: readonly number[]): number {
+  return bytes.reduce((sum, count) => sum + count, 0);
+}
