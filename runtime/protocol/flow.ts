@@ -30,7 +30,7 @@ const chunkBytes: Readonly<Record<TrafficClass, number>> = {
 /** Credit is given back in amounts of at least this part of the window. */
 const grantFraction = 1 / 4;
 
-export function trafficClassOf(kind: FrameKind): TrafficClass {
+function trafficClassOf(kind: FrameKind): TrafficClass {
   return kind === 'state' ? 'bulk' : 'pipeline';
 }
 
@@ -47,10 +47,13 @@ export interface FrameSenderOptions {
   readonly send: (message: Uint8Array<ArrayBuffer>) => void;
   /**
    * Bytes that the socket has not sent yet. With it, the sender stops above `maxBufferedBytes`,
-   * until the owner calls `pump`.
+   * until the owner calls `pump` or credit comes.
    */
   readonly bufferedAmount?: () => number;
-  /** 8 MiB by default. */
+  /**
+   * 8 MiB by default: more than both classes can have on the way without credit coming back for
+   * it (the bulk window and a quarter of the pipeline's), so that it comes even if nobody pumps.
+   */
   readonly maxBufferedBytes?: number;
 }
 

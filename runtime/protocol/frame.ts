@@ -23,7 +23,7 @@ export type FrameKind = (typeof kinds)[number];
 export type DType = (typeof dtypes)[number];
 
 /** Values in memory, by dtype; f16 as raw bits. */
-export interface DTypeArrays {
+interface DTypeArrays {
   f32: Float32Array;
   f16: Uint16Array;
   i8: Int8Array;
@@ -57,7 +57,7 @@ export interface Frame extends TensorAddress {
 }
 
 /** A payload starts at a multiple of this in its message, and a chunk in its tensor. */
-export const alignment = 16;
+const alignment = 16;
 export const maxPayloadBytes = 4 * 1024 * 1024;
 
 const magic = 0x4d444e54;

@@ -2,7 +2,7 @@ import { formatAction, type Action } from './action';
 import { execute, resultsOf, type Blocked } from './execution';
 import type { Schedule } from './schedule';
 
-export type ScheduleProblemCode =
+type ScheduleProblemCode =
   'wrong-stage' | 'wrong-micro-batch' | 'duplicate' | 'out-of-order' | 'missing' | 'deadlock';
 
 /** One thing wrong with a schedule: at this place of this stage's list, or at its end. */
