@@ -23,7 +23,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
 
-fn gradientOf(base: u32, channel: u32) -> f32 {
+fn channelGradient(base: u32, channel: u32) -> f32 {
   let known = min(channel, params.inChannels - 1u);
   let place = known + params.before;
   return select(0.0, dy[base + place / 4u][place % 4u], known == channel);
@@ -44,10 +44,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let base = pixel * params.outBlocks;
     let channel = 4u * block;
     gradient = vec4f(
-      gradientOf(base, channel),
-      gradientOf(base, channel + 1u),
-      gradientOf(base, channel + 2u),
-      gradientOf(base, channel + 3u),
+      channelGradient(base, channel),
+      channelGradient(base, channel + 1u),
+      channelGradient(base, channel + 2u),
+      channelGradient(base, channel + 3u),
     );
   }
   let index = (id.z * params.height + id.y) * params.width * params.inBlocks + id.x;

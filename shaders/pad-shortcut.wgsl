@@ -24,7 +24,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 // `channel` wraps around below zero, where there is no channel either.
-fn valueOf(base: u32, channel: u32) -> f32 {
+fn channelValue(base: u32, channel: u32) -> f32 {
   let known = min(channel, params.inChannels - 1u);
   return select(0.0, x[base + known / 4u][known % 4u], known == channel);
 }
@@ -41,9 +41,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let channel = 4u * block - params.before;
   let index = (id.z * params.outHeight + id.y) * params.outWidth * params.outBlocks + id.x;
   y[index] = vec4f(
-    valueOf(base, channel),
-    valueOf(base, channel + 1u),
-    valueOf(base, channel + 2u),
-    valueOf(base, channel + 3u),
+    channelValue(base, channel),
+    channelValue(base, channel + 1u),
+    channelValue(base, channel + 2u),
+    channelValue(base, channel + 3u),
   );
 }
