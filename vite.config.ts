@@ -40,7 +40,7 @@ export default defineConfig({
     root,
     include: ['{shaders,runtime,server,client,e2e}/**/*.test.ts'],
     globalSetup: ['e2e/setup/global.ts'],
-    reporters: ['default', 'e2e/setup/count-reporter.ts'],
+    reporters: ['default', './e2e/setup/count-reporter.ts'],
     // Native engines (Dawn, ONNX Runtime) don't share a process well.
     pool: 'forks',
     maxWorkers: 2,
