@@ -50,7 +50,14 @@ export function defineKernel<Entries extends KernelEntries>(kernel: {
   entries: Entries;
   workgroupSize: readonly [number, number, number];
 }): Kernel<Entries> {
-  const { name, code, entries, workgroupSize } = kernel;
+  const { name, code, workgroupSize } = kernel;
+  // TypeGPU would make them visible to the render stages too, and Safari would pay for each.
+  const entries = Object.fromEntries(
+    Object.entries(kernel.entries).map(([key, entry]) => [
+      key,
+      { ...entry, visibility: ['compute' as const] },
+    ]),
+  );
   const layout = tgpu.bindGroupLayout(entries) as unknown as TgpuBindGroupLayout<Entries>;
   return { name, code, layout, workgroupSize };
 }

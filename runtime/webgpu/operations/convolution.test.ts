@@ -153,6 +153,6 @@ function maxError(actual: Tensor | undefined, expected: Tensor64): number {
   if (!actual || !sameShape(actual.shape, expected.shape)) return Infinity;
   return expected.data.reduce((worst, value, index) => {
     const error = Math.abs(value - (actual.data[index] ?? NaN));
-    return error <= worst ? worst : error;
+    return Number.isNaN(error) ? Infinity : Math.max(worst, error);
   }, 0);
 }

@@ -1,0 +1,107 @@
+/** The GPU device is gone: low memory, a hang, or a page that was hidden. It must be made anew. */
+export class DeviceLostError extends Error {
+  override readonly name = 'DeviceLostError';
+}
+
+/** The device refused a command: a fault in the engine. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
+/** What is left of a call when its work is submitted; `done` resolves when the GPU is through. */
+export type Finish<Result> = (done: Promise<undefined>) => Promise<Result>;
+
+/** More in flight crash Safari 26 (llama.cpp #21533); fewer leave the GPU idle between submits. */
+const maxSubmitsInFlight = 2;
+
+/**
+ * Puts calls into one order: each one's submit waits for the submits before it, none waits for
+ * results. A lost device fails every pending and every later call.
+ */
+export class CommandQueue {
+  readonly #device: GPUDevice;
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #running: Promise<unknown>[] = [];
+  readonly #unfinished = new Set<Promise<unknown>>();
+  readonly #pending = new Set<(error: DeviceLostError) => void>();
+  #lost: DeviceLostError | undefined;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+    void device.lost.then(({ reason, message }) => {
+      this.#lost = new DeviceLostError(
+        `the GPU device was lost (${reason}): ${message || 'no reason given'}; join again`,
+      );
+      for (const reject of this.#pending) reject(this.#lost);
+      this.#pending.clear();
+    });
+  }
+
+  /**
+   * Submits work in the order of the calls.
+   *
+   * @param prepare what has to be waited for first: a free staging buffer
+   * @param issue writes, encodes and submits, all without waiting
+   * @throws DeviceLostError when the device is lost, before or while the call runs
+   */
+  submit<Prepared, Result>(
+    prepare: () => Promise<Prepared>,
+    issue: (prepared: Prepared) => Finish<Result>,
+  ): Promise<Result> {
+    const issued = this.#tail.then(async () => {
+      while (this.#running.length >= maxSubmitsInFlight) await this.#running.shift();
+      const prepared = await prepare();
+      if (this.#lost) throw this.#lost;
+      const [finish, accepted] = this.#checked(() => issue(prepared));
+      const done = this.#device.queue.onSubmittedWorkDone();
+      this.#running.push(done.catch(() => undefined));
+      await accepted;
+      return { finish, done };
+    });
+    this.#tail = issued.catch(() => undefined);
+    return this.#unlessLost(issued.then(({ finish, done }) => finish(done)));
+  }
+
+  /** Runs work by itself: it waits for all calls before it, and the calls after it for its end. */
+  exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = [...this.#unfinished];
+    const finished = this.#tail.then(async () => {
+      await Promise.allSettled(before);
+      if (this.#lost) throw this.#lost;
+      return work();
+    });
+    this.#tail = finished.catch(() => undefined);
+    return this.#unlessLost(finished);
+  }
+
+  #checked<Result>(issue: () => Result): [Result, Promise<void>] {
+    this.#device.pushErrorScope('validation');
+    try {
+      const result = issue();
+      const refused = this.#device.popErrorScope();
+      const accepted = refused.then((error) => {
+        if (error) throw new CommandError(error.message);
+      });
+      return [result, accepted];
+    } catch (error) {
+      void this.#device.popErrorScope();
+      throw error;
+    }
+  }
+
+  #unlessLost<Result>(work: Promise<Result>): Promise<Result> {
+    const result = new Promise<Result>((resolve, reject) => {
+      if (this.#lost) {
+        reject(this.#lost);
+        return;
+      }
+      this.#pending.add(reject);
+      work.then(resolve, reject).finally(() => {
+        this.#pending.delete(reject);
+        this.#unfinished.delete(result);
+      });
+    });
+    this.#unfinished.add(result);
+    return result;
+  }
+}

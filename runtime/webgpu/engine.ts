@@ -1,0 +1,270 @@
+import type { LossResult, OptimizerStep, StageEngine, StageSpec } from '../engine';
+import {
+  elementCount,
+  expectShape,
+  ShapeError,
+  tensor,
+  type NamedTensors,
+  type Shape,
+  type Tensor,
+} from '../tensor';
+import { CommandQueue } from './command-queue';
+import type { RequestedDevice } from './device';
+import { InFlight } from './in-flight';
+import { StagingRing } from './readback';
+import { Stage } from './stage';
+import { StateTransfer } from './state-transfer';
+
+/** The engine was used before `load` or after `dispose`. */
+export class EngineStateError extends Error {
+  override readonly name = 'EngineStateError';
+}
+
+/** A class label outside of the network's classes. */
+export class LabelError extends Error {
+  override readonly name = 'LabelError';
+}
+
+/** A stage in use. */
+interface Loaded {
+  readonly spec: StageSpec;
+  readonly stage: Stage;
+  readonly transfer: StateTransfer;
+  readonly inFlight: InFlight;
+  readonly outputs: StagingRing;
+  readonly inputGradients: StagingRing;
+  readonly losses: StagingRing;
+}
+
+/** Staging buffers of a kind: as many as there are submits in flight. */
+const stagingCount = 2;
+
+/**
+ * A stage computed by the WGSL kernels, on any WebGPU device: in a page, a Web Worker, or in Node
+ * through Dawn. Each micro-batch's half is one compute pass and one submit. Tensors handed in must
+ * not change until the call's promise settles.
+ *
+ * Besides what the interface says, any call rejects with DeviceLostError once the device is lost;
+ * `importState` also drops what is in flight and the gradients, so that a step can begin anew.
+ */
+export class WebGpuEngine implements StageEngine {
+  readonly kind = 'webgpu';
+  readonly device: string;
+  readonly #device: GPUDevice;
+  readonly #queue: CommandQueue;
+  #loaded: Loaded | undefined;
+
+  /** The device stays the caller's: `dispose` frees the stage, not the device. */
+  constructor({ device, description }: RequestedDevice) {
+    this.#device = device;
+    this.device = description;
+    this.#queue = new CommandQueue(device);
+  }
+
+  /**
+   * @throws StageMemoryError when the device is too small for the stage
+   * @throws KernelError when the device refuses a kernel
+   */
+  load(spec: StageSpec): Promise<void> {
+    return this.#queue.exclusive(async () => {
+      this.#free();
+      const device = this.#device;
+      const stage = await Stage.create(device, spec);
+      const { inputShape, outputShape, memory } = stage.plan;
+      const ring = (label: string, bytes: number): StagingRing =>
+        new StagingRing(device, label, bytes, stagingCount);
+      this.#loaded = {
+        spec,
+        stage,
+        transfer: new StateTransfer(device, stage),
+        inFlight: new InFlight(spec.maxInFlight),
+        outputs: ring('output', elementCount(outputShape) * 4),
+        inputGradients: ring('input gradient', elementCount(inputShape) * 4),
+        losses: ring('loss', memory.lossResult.bytes),
+      };
+    });
+  }
+
+  importState(state: NamedTensors): Promise<void> {
+    return this.#queue.exclusive(async () => {
+      const { transfer, inFlight } = this.#current();
+      transfer.import(state);
+      inFlight.clear();
+      await this.#device.queue.onSubmittedWorkDone();
+    });
+  }
+
+  exportState(): Promise<NamedTensors> {
+    return this.#queue.exclusive(() => this.#current().transfer.export());
+  }
+
+  exportGradients(): Promise<NamedTensors> {
+    return this.#queue.exclusive(() => this.#current().transfer.exportGradients());
+  }
+
+  forward(microBatch: number, input: Tensor): Promise<Tensor> {
+    return this.#queue.submit(
+      async () => {
+        const loaded = this.#current();
+        const { inFlight, outputs, stage } = loaded;
+        expectShape(`forward of micro-batch ${microBatch}`, stage.plan.inputShape, input.shape);
+        const place = inFlight.begin(microBatch);
+        return { ...loaded, place, staging: await outputs.acquire() };
+      },
+      ({ stage, outputs, place, staging }) => {
+        const { plan } = stage;
+        const { upload, download } = plan.memory;
+        stage.write(upload, input.data);
+        stage.submit(['forward', 'forwardOutput'], place, [{ region: download, to: staging }]);
+        return () => outputs.read(staging, (floats) => tensor(plan.outputShape, floats.slice()));
+      },
+    );
+  }
+
+  /** @throws LabelError for a label that is no class of the network */
+  forwardLoss(microBatch: number, input: Tensor, labels: Int32Array): Promise<LossResult> {
+    return this.#queue.submit(
+      async () => {
+        const loaded = this.#current();
+        const { spec, inFlight, losses, stage } = loaded;
+        if (!spec.loss)
+          throw new EngineStateError('forwardLoss: the stage was loaded without a loss');
+        const what = `forwardLoss of micro-batch ${microBatch}`;
+        expectShape(what, stage.plan.inputShape, input.shape);
+        expectLabels(what, stage.plan.outputShape, labels);
+        const place = inFlight.begin(microBatch);
+        return { ...loaded, place, staging: await losses.acquire() };
+      },
+      ({ stage, losses, place, staging }) => {
+        const { upload, labels: labelRegion, lossResult } = stage.plan.memory;
+        stage.write(upload, input.data);
+        stage.write(labelRegion, labels);
+        stage.submit(['forward', 'forwardLoss'], place, [{ region: lossResult, to: staging }]);
+        return () => losses.read(staging, ([loss = NaN, correct = NaN]) => ({ loss, correct }));
+      },
+    );
+  }
+
+  backwardInput(microBatch: number, outputGradient: Tensor | null): Promise<Tensor | null> {
+    return this.#backward(microBatch, outputGradient, false);
+  }
+
+  backwardWeight(microBatch: number): Promise<void> {
+    return this.#queue.submit(
+      async () => {
+        const { stage, inFlight } = this.#current();
+        return Promise.resolve({ stage, place: inFlight.end(microBatch) });
+      },
+      ({ stage, place }) => {
+        stage.submit(['backwardWeight'], place, []);
+        return (done) => done;
+      },
+    );
+  }
+
+  backward(microBatch: number, outputGradient: Tensor | null): Promise<Tensor | null> {
+    return this.#backward(microBatch, outputGradient, true);
+  }
+
+  #backward(
+    microBatch: number,
+    outputGradient: Tensor | null,
+    withWeight: boolean,
+  ): Promise<Tensor | null> {
+    return this.#queue.submit(
+      async () => {
+        const loaded = this.#current();
+        const { spec, stage, inFlight, inputGradients } = loaded;
+        const what = `backward of micro-batch ${microBatch}`;
+        if (spec.loss ? outputGradient !== null : outputGradient === null) {
+          throw new EngineStateError(
+            `${what}: ${spec.loss ? 'the loss makes the output gradient, got another' : 'expected an output gradient, got none'}`,
+          );
+        }
+        if (outputGradient) expectShape(what, stage.plan.outputShape, outputGradient.shape);
+        const place = inFlight.beginBackward(microBatch);
+        if (withWeight) inFlight.end(microBatch);
+        const staging = spec.needsInputGradient ? await inputGradients.acquire() : undefined;
+        return { ...loaded, place, staging };
+      },
+      ({ stage, inputGradients, place, staging }) => {
+        const { memory, inputShape } = stage.plan;
+        if (outputGradient) stage.write(memory.upload, outputGradient.data);
+        const passes = withWeight
+          ? (['backwardInput', 'backwardWeight'] as const)
+          : (['backwardInput'] as const);
+        const copies = staging ? [{ region: memory.download, to: staging }] : [];
+        stage.submit(passes, place, copies);
+        if (!staging) return (done) => done.then(() => null);
+        return () => inputGradients.read(staging, (floats) => tensor(inputShape, floats.slice()));
+      },
+    );
+  }
+
+  applyOptimizer(step: OptimizerStep): Promise<void> {
+    return this.#queue.submit(
+      () => Promise.resolve().then(() => this.#current()),
+      ({ stage }) => {
+        stage.write(stage.plan.memory.optimizerStep, stage.plan.encodeStep(step));
+        stage.submit(['optimizer'], 0, []);
+        return (done) => done;
+      },
+    );
+  }
+
+  evaluate(input: Tensor): Promise<Tensor> {
+    return this.#queue.submit(
+      async () => {
+        const loaded = this.#current();
+        expectShape('evaluate', loaded.stage.plan.inputShape, input.shape);
+        return { ...loaded, staging: await loaded.outputs.acquire() };
+      },
+      ({ stage, outputs, staging }) => {
+        const { memory, outputShape } = stage.plan;
+        stage.write(memory.upload, input.data);
+        stage.submit(['evaluate'], 0, [{ region: memory.download, to: staging }]);
+        return () => outputs.read(staging, (floats) => tensor(outputShape, floats.slice()));
+      },
+    );
+  }
+
+  memoryBytes(): number {
+    const loaded = this.#loaded;
+    if (!loaded) return 0;
+    const { stage, transfer, outputs, inputGradients, losses } = loaded;
+    return [stage, transfer, outputs, inputGradients, losses].reduce(
+      (total, { bytes }) => total + bytes,
+      0,
+    );
+  }
+
+  dispose(): Promise<void> {
+    return this.#queue.exclusive(() => {
+      this.#free();
+      return Promise.resolve();
+    });
+  }
+
+  #current(): Loaded {
+    if (!this.#loaded) throw new EngineStateError('no stage is loaded; call load first');
+    return this.#loaded;
+  }
+
+  #free(): void {
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    if (!loaded) return;
+    const { stage, transfer, outputs, inputGradients, losses } = loaded;
+    for (const held of [stage, transfer, outputs, inputGradients, losses]) held.destroy();
+  }
+}
+
+function expectLabels(what: string, [batch = 0, classes = 0]: Shape, labels: Int32Array): void {
+  if (labels.length !== batch) {
+    throw new ShapeError(`${what}: expected ${batch} labels, got ${labels.length}`);
+  }
+  const wrong = labels.find((label) => label < 0 || label >= classes);
+  if (wrong !== undefined) {
+    throw new LabelError(`${what}: expected labels from 0 to ${classes - 1}, got ${wrong}`);
+  }
+}

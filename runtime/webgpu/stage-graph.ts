@@ -1,0 +1,61 @@
+import { inferShapes, type Operation, type Unit } from '../model/graph';
+import { ShapeError, type Shape } from '../tensor';
+import type { OperationModule } from './operation';
+import { operationModules } from './operations';
+
+/** An operation of the stage, in the order in which forward runs them. */
+export interface Step {
+  readonly index: number;
+  readonly unit: Unit;
+  readonly operation: Operation;
+  readonly module: OperationModule<Operation>;
+}
+
+/** The units of a stage as one graph: a unit's `input` is the output of the unit before. */
+export class StageGraph {
+  readonly steps: readonly Step[];
+  /** The keys of the stage's own input and output; a key names a value within the stage. */
+  readonly input = 'input';
+  readonly output: string;
+  readonly #keys = new Map<Unit, ReadonlyMap<string, string>>();
+  readonly #shapes = new Map<string, Shape>();
+
+  /** @throws ShapeError when the units don't fit together or the input */
+  constructor(units: readonly Unit[], inputShape: Shape) {
+    this.#shapes.set(this.input, inputShape);
+    let key: string = this.input;
+    for (const unit of units) {
+      const shapes = inferShapes(unit, this.shapeOf(key));
+      const keys = new Map<string, string>();
+      for (const [name, shape] of shapes) {
+        keys.set(name, name === 'input' ? key : `${unit.name}/${name}`);
+        this.#shapes.set(keys.get(name) ?? '', shape);
+      }
+      this.#keys.set(unit, keys);
+      key = this.keyOf(unit, unit.output);
+    }
+    this.output = key;
+    this.steps = units
+      .flatMap((unit) => unit.operations.map((operation) => ({ unit, operation })))
+      .map(({ unit, operation }, index) => ({
+        index,
+        unit,
+        operation,
+        module: operationModules[operation.kind],
+      }));
+  }
+
+  /** The key of a value that a unit calls `name`. */
+  keyOf(unit: Unit, name: string): string {
+    const key = this.#keys.get(unit)?.get(name);
+    if (key === undefined) throw new ShapeError(`unit ${unit.name} has no value '${name}'`);
+    return key;
+  }
+
+  /** Without the batch axis. */
+  shapeOf(key: string): Shape {
+    const shape = this.#shapes.get(key);
+    if (!shape) throw new ShapeError(`the stage has no value '${key}'`);
+    return shape;
+  }
+}

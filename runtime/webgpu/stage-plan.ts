@@ -1,0 +1,172 @@
+import { optimizerSlots, type OptimizerStep, type StageSpec } from '../engine';
+import { buffersOf, parametersOf } from '../model/graph';
+import type { Shape } from '../tensor';
+import type { Dispatch } from './kernel';
+import { allocate, type Region } from './memory';
+import { adamw } from './operations/adamw';
+import { boundaryBytes, fromBoundary, toBoundary } from './operations/boundary';
+import { sgd } from './operations/sgd';
+import { softmaxCrossEntropy } from './operations/softmax-cross-entropy';
+import { StageGraph } from './stage-graph';
+import { StageWalk } from './stage-walk';
+import { arenaMemory, planArena, tensorRegions, type ArenaMemory } from './tensor-arena';
+import type { TensorLayout } from './tensor-layout';
+import { valueLayout, type Value } from './value';
+
+/** What a stage runs, as lists of dispatches over memory that does not exist yet. */
+export interface StagePlan {
+  /** From the uploaded input to the last unit's output. */
+  readonly forward: readonly Dispatch[];
+  /** After `forward`: the output into `download`. */
+  readonly forwardOutput: readonly Dispatch[];
+  /** After `forward`: loss, its gradient, and the count of correct predictions. */
+  readonly forwardLoss: readonly Dispatch[];
+  readonly evaluate: readonly Dispatch[];
+  /** From the uploaded output gradient (the loss's, where the stage has one) to `download`. */
+  readonly backwardInput: readonly Dispatch[];
+  readonly backwardWeight: readonly Dispatch[];
+  readonly optimizer: readonly Dispatch[];
+  encodeStep(step: OptimizerStep): ArrayBuffer;
+  readonly memory: StageMemory;
+  /** With the batch axis. */
+  readonly inputShape: Shape;
+  readonly outputShape: Shape;
+}
+
+/** The memory that outlives every pass. */
+export interface StageMemory {
+  readonly parameters: ArenaMemory;
+  readonly gradients: ArenaMemory;
+  /** By the optimizer's name for them: `momentum_buffer`. */
+  readonly slots: ReadonlyMap<string, ArenaMemory>;
+  readonly statistics: ArenaMemory;
+  /** NCHW tensors on their way in and out; as large as the larger of input and output. */
+  readonly upload: Region;
+  readonly download: Region;
+  readonly labels: Region;
+  /** Mean loss and number correct. */
+  readonly lossResult: Region;
+  readonly optimizerStep: Region;
+}
+
+/**
+ * Lays out a stage.
+ *
+ * @param maxBindingBytes the device's `maxStorageBufferBindingSize`
+ * @throws ShapeError when the units don't fit together or the input
+ */
+export function planStage(spec: StageSpec, maxBindingBytes: number): StagePlan {
+  const { microBatchSize: batch, needsInputGradient } = spec;
+  const graph = new StageGraph(spec.units, spec.inputShape);
+  const memory = planMemory(spec, graph, maxBindingBytes);
+  const options = {
+    batch,
+    needsInputGradient,
+    tensors: new Map([...tensorRegions(memory.parameters), ...tensorRegions(memory.statistics)]),
+    tensorGradients: tensorRegions(memory.gradients),
+  };
+  const training = new StageWalk(graph, options);
+  const evaluation = new StageWalk(graph, options);
+  const { dispatches: optimizer, encodeStep } = planOptimizer(spec, memory);
+  return {
+    forward: [upload(memory, training.value(graph.input)), ...training.forward()],
+    forwardOutput: [download(memory, training.value(graph.output))],
+    forwardLoss: planLoss(
+      spec,
+      memory,
+      training.value(graph.output),
+      training.gradient(graph.output),
+    ),
+    evaluate: [
+      upload(memory, evaluation.value(graph.input)),
+      ...evaluation.evaluate(),
+      download(memory, evaluation.value(graph.output)),
+    ],
+    backwardInput: [
+      ...(spec.loss ? [] : [upload(memory, training.gradient(graph.output))]),
+      ...training.backwardInput(),
+      ...(needsInputGradient ? [download(memory, training.gradient(graph.input))] : []),
+    ],
+    backwardWeight: training.backwardWeight(),
+    optimizer,
+    encodeStep,
+    memory,
+    inputShape: [batch, ...spec.inputShape],
+    outputShape: [batch, ...graph.shapeOf(graph.output)],
+  };
+}
+
+function upload({ upload: { allocation } }: StageMemory, value: Value): Dispatch {
+  return fromBoundary({ allocation, offset: 0, bytes: boundaryBytes(value.layout) }, value);
+}
+
+function download({ download: { allocation } }: StageMemory, value: Value): Dispatch {
+  return toBoundary(value, { allocation, offset: 0, bytes: boundaryBytes(value.layout) });
+}
+
+function planLoss(
+  { loss, microBatchSize, numMicroBatches }: StageSpec,
+  memory: StageMemory,
+  logits: Value,
+  gradient: Value,
+): readonly Dispatch[] {
+  if (!loss) return [];
+  return softmaxCrossEntropy({
+    logits,
+    labels: memory.labels,
+    gradient,
+    result: memory.lossResult,
+    labelSmoothing: loss.labelSmoothing,
+    gradientScale: 1 / (microBatchSize * numMicroBatches),
+    buffer: allocate,
+  });
+}
+
+function planMemory(spec: StageSpec, graph: StageGraph, maxBindingBytes: number): StageMemory {
+  const layouts = new Map<string, TensorLayout>(
+    graph.steps.flatMap(({ module, operation }) => [...(module.tensors?.(operation) ?? [])]),
+  );
+  const parameters = planArena(parametersOf(spec.units), layouts, maxBindingBytes);
+  const statistics = planArena(buffersOf(spec.units), layouts, maxBindingBytes);
+  const boundary = Math.max(
+    ...[graph.input, graph.output].map((key) =>
+      boundaryBytes(valueLayout(spec.microBatchSize, graph.shapeOf(key))),
+    ),
+  );
+  return {
+    parameters: arenaMemory('parameters', parameters),
+    gradients: arenaMemory('gradients', parameters),
+    slots: new Map(
+      optimizerSlots(spec.optimizer).map((slot) => [slot, arenaMemory(slot, parameters)]),
+    ),
+    statistics: arenaMemory('statistics', statistics),
+    upload: allocate('upload', boundary),
+    download: allocate('download', boundary),
+    labels: allocate('labels', spec.microBatchSize * 4),
+    lossResult: allocate('loss', 8),
+    optimizerStep: allocate('optimizer step', 256),
+  };
+}
+
+function planOptimizer(
+  { optimizer: config }: StageSpec,
+  memory: StageMemory,
+): { dispatches: Dispatch[]; encodeStep: StagePlan['encodeStep'] } {
+  const slots = [...memory.slots.values()];
+  const dispatches = memory.parameters.parts.flatMap((parameters, part) => {
+    const gradients = memory.gradients.parts[part];
+    if (!gradients) throw new Error(`gradients have no part ${part}`);
+    const arrays = {
+      parameters,
+      gradients,
+      slots: slots.flatMap(({ parts }) => parts[part] ?? []),
+      step: memory.optimizerStep,
+    };
+    return config.kind === 'sgd'
+      ? sgd.dispatches(config, arrays)
+      : adamw.dispatches(config, arrays);
+  });
+  const encodeStep = (step: OptimizerStep): ArrayBuffer =>
+    config.kind === 'sgd' ? sgd.encodeStep(config, step) : adamw.encodeStep(config, step);
+  return { dispatches, encodeStep };
+}
