@@ -1,1 +1,33 @@
-export {};
+import { parentPort, workerData } from 'node:worker_threads';
+import type { StageEngine } from '../../runtime/engine';
+import { OnnxEngine } from './onnx-engine';
+import type { CallMessage, CallName, EngineThreadData, ReplyMessage } from './thread-message';
+import { releaseForTransfer } from './transfer';
+
+/** The entry of the thread in which the CPU engine blocks while it computes. */
+function serve(): void {
+  const port = parentPort;
+  if (!port) throw new Error('engine-thread: expected to run as a worker thread');
+  const { numThreads } = workerData as EngineThreadData;
+  const engine: StageEngine = new OnnxEngine({ numThreads });
+  // The proxy's types hold name and arguments together; the port's can't.
+  const calls = engine as unknown as Record<CallName, (...args: unknown[]) => Promise<unknown>>;
+
+  const reply = async ({ id, name, args }: CallMessage): Promise<void> => {
+    const buffers: ArrayBuffer[] = [];
+    let message: ReplyMessage;
+    try {
+      const result = releaseForTransfer(await calls[name](...args), buffers);
+      message = { id, memoryBytes: engine.memoryBytes(), result };
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      const { name: errorName, message: text } = error;
+      const memoryBytes = engine.memoryBytes();
+      message = { id, memoryBytes, error: { name: errorName, message: text } };
+    }
+    port.postMessage(message, buffers);
+  };
+  port.on('message', (message: CallMessage) => void reply(message));
+}
+
+serve();
