@@ -8,7 +8,6 @@ import {
   type Tensor,
 } from '../../runtime/tensor';
 import { defaultNumThreads, describeCpu } from './cpu';
-import type { GraphSession } from './graph-session';
 import type { BackwardPart } from './graphs/backward-graph';
 import {
   gradientName,
@@ -22,37 +21,22 @@ import {
   varianceName,
 } from './graphs/names';
 import { shapeOf, stageInput } from './graphs/stage-graph';
+import { EngineOrderError, InFlight, type MicroBatch, type Values } from './in-flight';
 import { smoothedTargets, softmaxCrossEntropy } from './operations/softmax-cross-entropy';
 import { StageSessions } from './stage-sessions';
 import { StageState } from './stage-state';
-
-/** The engine was called out of order: before `load`, or a backward before its forward. */
-export class EngineOrderError extends Error {
-  override readonly name = 'EngineOrderError';
-}
 
 export interface CpuEngineOptions {
   /** Threads of one operator; default: all cores, but one when there are more than two. */
   readonly numThreads?: number;
 }
 
-type Values = Map<string, Float32Array>;
-
 interface LoadedStage {
   readonly spec: StageSpec;
   readonly sessions: StageSessions;
   readonly state: StageState;
   readonly batchNorms: readonly BatchNorm[];
-  readonly inFlight: Map<number, InFlight>;
-}
-
-/** A micro-batch between its forward and the end of its backward. */
-interface InFlight {
-  /** What the backward graphs read, by their names; the loss leaves nothing to read. */
-  readonly saved: Values;
-  /** What a backward gave already: gradients that `backwardWeight` is to add, the input gradient. */
-  given?: Values;
-  next: 'backwardInput' | 'backwardWeight';
+  readonly inFlight: InFlight;
 }
 
 /**
@@ -83,7 +67,7 @@ export class OnnxEngine implements StageEngine {
         sessions,
         state: new StageState(spec),
         batchNorms: sessions.stage.operations.filter((operation) => operation.kind === 'batchNorm'),
-        inFlight: new Map(),
+        inFlight: new InFlight(spec.maxInFlight),
       };
     });
   }
@@ -115,7 +99,7 @@ export class OnnxEngine implements StageEngine {
       const output = value(results, outputName);
       results.delete(outputName);
       if (sessions.saved.has(stageInput)) results.set(inputName, input.data);
-      inFlight.set(microBatch, { saved: results, next: 'backwardInput' });
+      inFlight.add(microBatch, results, new Map(), 'whole');
       return { shape: shapeOf(sessions.stage, sessions.stage.output), data: output };
     });
   }
@@ -145,7 +129,7 @@ export class OnnxEngine implements StageEngine {
       );
       this.#updateStatistics(stage, results);
       const logits = { shape, data: value(results, outputName) };
-      inFlight.set(microBatch, { saved: new Map(), given: results, next: 'backwardInput' });
+      inFlight.add(microBatch, new Map(), results, 'nothing');
       return softmaxCrossEntropy(logits, labels, targets);
     });
   }
@@ -154,10 +138,10 @@ export class OnnxEngine implements StageEngine {
   backwardInput(microBatch: number, outputGradient: Tensor | null): Promise<Tensor | null> {
     return this.#inOrder(async () => {
       const stage = this.#stage('backwardInput');
-      const record = this.#record(stage, 'backwardInput', microBatch);
-      this.#takeGradient(stage, microBatch, record, outputGradient);
-      if (!record.given && stage.spec.needsInputGradient) {
-        record.given = await this.#runBackward(stage, record, 'input');
+      const record = this.#receive(stage, microBatch, outputGradient);
+      if (record.rest === 'whole' && stage.spec.needsInputGradient) {
+        await this.#runBackward(stage, record, 'input');
+        record.rest = 'weight';
       }
       record.next = 'backwardWeight';
       return this.#inputGradient(stage, record);
@@ -167,25 +151,16 @@ export class OnnxEngine implements StageEngine {
   backwardWeight(microBatch: number): Promise<void> {
     return this.#inOrder(async () => {
       const stage = this.#stage('backwardWeight');
-      const record = this.#record(stage, 'backwardWeight', microBatch);
-      const { given } = record;
-      const whole = given?.has(outputName) ?? false;
-      if (!whole) {
-        const part = given ? 'weight' : 'whole';
-        const rest = await this.#runBackward(stage, record, part);
-        record.given = new Map([...(given ?? []), ...rest]);
-      }
-      this.#finish(stage, microBatch, record);
+      const record = stage.inFlight.get('backwardWeight', microBatch);
+      await this.#finish(stage, microBatch, record);
     });
   }
 
   backward(microBatch: number, outputGradient: Tensor | null): Promise<Tensor | null> {
     return this.#inOrder(async () => {
       const stage = this.#stage('backward');
-      const record = this.#record(stage, 'backwardInput', microBatch);
-      this.#takeGradient(stage, microBatch, record, outputGradient);
-      record.given ??= await this.#runBackward(stage, record, 'whole');
-      this.#finish(stage, microBatch, record);
+      const record = this.#receive(stage, microBatch, outputGradient);
+      await this.#finish(stage, microBatch, record);
       return this.#inputGradient(stage, record);
     });
   }
@@ -251,48 +226,29 @@ export class OnnxEngine implements StageEngine {
 
   #admit(call: string, microBatch: number, input: Tensor): LoadedStage {
     const stage = this.#stage(call);
-    const { spec, sessions, inFlight } = stage;
-    const place = `${call}, micro-batch ${microBatch}`;
-    expectShape(`${place}: input`, shapeOf(sessions.stage, stageInput), input.shape);
-    if (inFlight.has(microBatch)) {
-      throw new EngineOrderError(`${place}: expected its backward before another forward`);
-    }
-    if (inFlight.size >= spec.maxInFlight) {
-      throw new EngineOrderError(
-        `${place}: expected at most ${spec.maxInFlight} micro-batches in flight, got one more`,
-      );
-    }
+    const { sessions, inFlight } = stage;
+    const place = `${call}, micro-batch ${microBatch}: input`;
+    expectShape(place, shapeOf(sessions.stage, stageInput), input.shape);
+    inFlight.expectRoom(call, microBatch);
     return stage;
   }
 
-  #record(stage: LoadedStage, call: InFlight['next'], microBatch: number): InFlight {
-    const record = stage.inFlight.get(microBatch);
-    if (record?.next !== call) {
-      const before = call === 'backwardInput' ? 'a forward' : 'backwardInput';
-      throw new EngineOrderError(
-        `${call}, micro-batch ${microBatch}: expected ${before} before it, got none`,
-      );
-    }
+  /** The micro-batch whose gradient has come from behind, or from the loss. */
+  #receive(stage: LoadedStage, microBatch: number, outputGradient: Tensor | null): MicroBatch {
+    const record = stage.inFlight.get('backwardInput', microBatch);
+    if (record.rest === 'nothing') return record;
+    const place = `backward, micro-batch ${microBatch}: output gradient`;
+    if (!outputGradient) throw new EngineOrderError(`${place}: expected one, got null`);
+    const { stage: graph } = stage.sessions;
+    expectShape(place, shapeOf(graph, graph.output), outputGradient.shape);
+    record.saved.set(outputGradientName, outputGradient.data);
     return record;
   }
 
-  #takeGradient(
-    { sessions: { stage } }: LoadedStage,
-    microBatch: number,
-    record: InFlight,
-    outputGradient: Tensor | null,
-  ): void {
-    const place = `backward, micro-batch ${microBatch}: output gradient`;
-    // The loss made it.
-    if (record.given) return;
-    if (!outputGradient) throw new EngineOrderError(`${place}: expected one, got null`);
-    expectShape(place, shapeOf(stage, stage.output), outputGradient.shape);
-    record.saved.set(outputGradientName, outputGradient.data);
-  }
-
-  async #runBackward(stage: LoadedStage, record: InFlight, part: BackwardPart): Promise<Values> {
-    const session: GraphSession = await stage.sessions.backward(part);
-    return session.run(this.#feed(stage, [...record.saved, ...(record.given ?? [])]));
+  async #runBackward(stage: LoadedStage, record: MicroBatch, part: BackwardPart): Promise<void> {
+    const session = await stage.sessions.backward(part);
+    const results = await session.run(this.#feed(stage, [...record.saved, ...record.given]));
+    for (const [name, values] of results) record.given.set(name, values);
   }
 
   #feed(
@@ -320,16 +276,18 @@ export class OnnxEngine implements StageEngine {
     }
   }
 
-  #finish({ spec, state, inFlight }: LoadedStage, microBatch: number, record: InFlight): void {
-    for (const { name } of parametersOf(spec.units)) {
-      state.addGradient(name, value(record.given ?? new Map(), gradientName(name)));
+  /** Computes what is left of the micro-batch's backward and adds its gradients. */
+  async #finish(stage: LoadedStage, microBatch: number, record: MicroBatch): Promise<void> {
+    if (record.rest !== 'nothing') await this.#runBackward(stage, record, record.rest);
+    for (const { name } of parametersOf(stage.spec.units)) {
+      stage.state.addGradient(name, value(record.given, gradientName(name)));
     }
-    inFlight.delete(microBatch);
+    stage.inFlight.remove(microBatch);
   }
 
-  #inputGradient({ spec, sessions }: LoadedStage, { given }: InFlight): Tensor | null {
+  #inputGradient({ spec, sessions }: LoadedStage, { given }: MicroBatch): Tensor | null {
     if (!spec.needsInputGradient) return null;
-    const data = value(given ?? new Map(), inputGradientName);
+    const data = value(given, inputGradientName);
     return { shape: shapeOf(sessions.stage, stageInput), data };
   }
 }
