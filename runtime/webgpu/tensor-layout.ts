@@ -8,7 +8,15 @@ export interface TensorLayout {
 
 /** (channels), padded to a multiple of four. */
 export function vectorLayout(channels: number): TensorLayout {
-  return permutedLayout(Math.ceil(channels / 4) * 4, channels, (index) => index);
+  return {
+    bytes: roundUp(channels) * 4,
+    pack(tensor, packed) {
+      packed.set(tensor);
+    },
+    unpack(packed, tensor) {
+      tensor.set(packed.subarray(0, channels));
+    },
+  };
 }
 
 /** (out, in, kernel, kernel) as [ky][kx][in][out], in and out padded to multiples of four. */
@@ -17,16 +25,32 @@ export function convolutionLayout(
   inChannels: number,
   kernel: number,
 ): TensorLayout {
-  const rows = Math.ceil(inChannels / 4) * 4;
-  const columns = Math.ceil(outChannels / 4) * 4;
   const taps = kernel * kernel;
-  return permutedLayout(taps * rows * columns, outChannels * inChannels * taps, (index) => {
-    const tap = index % taps;
-    const channel = Math.floor(index / taps);
-    const row = channel % inChannels;
-    const column = Math.floor(channel / inChannels);
-    return (tap * rows + row) * columns + column;
-  });
+  const row = roundUp(outChannels);
+  const tapSize = roundUp(inChannels) * row;
+  // Each filter's values lie together in the tensor, and `row` apart in GPU order.
+  const visit = (move: (index: number, place: number) => void): void => {
+    let index = 0;
+    for (let o = 0; o < outChannels; o++) {
+      for (let i = 0; i < inChannels; i++) {
+        const first = i * row + o;
+        for (let tap = 0; tap < taps; tap++) move(index++, first + tap * tapSize);
+      }
+    }
+  };
+  return {
+    bytes: taps * tapSize * 4,
+    pack(tensor, packed) {
+      visit((index, place) => {
+        packed[place] = tensor[index] ?? 0;
+      });
+    },
+    unpack(packed, tensor) {
+      visit((index, place) => {
+        tensor[index] = packed[place] ?? 0;
+      });
+    },
+  };
 }
 
 /** (out, in) as [in][out], both padded to multiples of four. */
@@ -34,18 +58,6 @@ export function linearLayout(outFeatures: number, inFeatures: number): TensorLay
   return convolutionLayout(outFeatures, inFeatures, 1);
 }
 
-function permutedLayout(
-  packedCount: number,
-  count: number,
-  place: (index: number) => number,
-): TensorLayout {
-  return {
-    bytes: packedCount * 4,
-    pack(tensor, packed) {
-      for (let index = 0; index < count; index++) packed[place(index)] = tensor[index] ?? 0;
-    },
-    unpack(packed, tensor) {
-      for (let index = 0; index < count; index++) tensor[index] = packed[place(index)] ?? 0;
-    },
-  };
+function roundUp(channels: number): number {
+  return Math.ceil(channels / 4) * 4;
 }

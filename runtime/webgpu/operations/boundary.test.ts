@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createDawnGpu, type DawnGpu } from '../../../server/engine/dawn';
+import { expect, test } from 'vitest';
+import { dawnFixture } from '../../../server/engine/dawn-fixture';
 import { elementCount, tensor } from '../../tensor';
-import { iPhoneLimits, requestDevice } from '../device';
 import { allocate } from '../memory';
 import { runDispatches } from '../run-dispatches';
 import { packValue } from '../run-operation';
 import { valueBytes, valueLayout } from '../value';
 import { boundaryBytes, fromBoundary, toBoundary } from './boundary';
 
-let dawn: DawnGpu;
-let device: GPUDevice;
-beforeAll(async () => {
-  dawn = await createDawnGpu();
-  ({ device } = await requestDevice(dawn.gpu, iPhoneLimits));
-});
-afterAll(() => {
-  device.destroy();
-});
+const fixture = dawnFixture();
 
 test.each([[[2, 3, 5, 7]], [[3, 10]], [[1, 8, 4, 4]], [[2, 1, 3, 3]]])(
   'NCHW to NHWC blocks and back, shape %j',
@@ -28,7 +19,7 @@ test.each([[[2, 3, 5, 7]], [[3, 10]], [[1, 8, 4, 4]], [[2, 1, 3, 3]]])(
     const output = allocate('output', boundaryBytes(layout));
     const value = { layout, region: allocate('value', valueBytes(layout)) };
     const [blocks, back] = await runDispatches(
-      device,
+      fixture.device,
       [fromBoundary(input, value), toBoundary(value, output)],
       new Map([
         [input, data],
@@ -47,7 +38,7 @@ test('blocks of four channels, the last filled up with zeros', async () => {
   const value = { layout, region: allocate('value', valueBytes(layout)) };
   const data = new Float32Array([11, 12, 21, 22, 31, 32, 41, 42, 51, 52]);
   const [blocks = []] = await runDispatches(
-    device,
+    fixture.device,
     [fromBoundary(input, value)],
     new Map([[input, data]]),
     [value.region],
