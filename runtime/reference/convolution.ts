@@ -1,6 +1,6 @@
 import { windowOutputSize, type Convolution } from '../model/graph';
 import type { Shape } from '../tensor';
-import { addAt, at, zeros64, type Tensor64 } from './tensor64';
+import { zeros64, type Tensor64 } from './tensor64';
 
 type Window = Pick<Convolution, 'stride' | 'padding'>;
 
@@ -20,8 +20,9 @@ export function convolution(input: Tensor64, weight: Tensor64, window: Window): 
     windowOutputSize(height, size),
     windowOutputSize(width, size),
   ]);
+  const [x, w, y] = [input.data, weight.data, output.data];
   forEachTap(input.shape, weight.shape, output.shape, window, (to, from, tap) => {
-    addAt(output.data, to, at(input.data, from) * at(weight.data, tap));
+    y[to] = (y[to] ?? NaN) + (x[from] ?? NaN) * (w[tap] ?? NaN);
   });
   return output;
 }
@@ -34,8 +35,9 @@ export function convolutionInputGradient(
   window: Window,
 ): Tensor64 {
   const gradient = zeros64(inputShape);
+  const [dy, w, dx] = [outputGradient.data, weight.data, gradient.data];
   forEachTap(inputShape, weight.shape, outputGradient.shape, window, (to, from, tap) => {
-    addAt(gradient.data, from, at(outputGradient.data, to) * at(weight.data, tap));
+    dx[from] = (dx[from] ?? NaN) + (dy[to] ?? NaN) * (w[tap] ?? NaN);
   });
   return gradient;
 }
@@ -48,13 +50,17 @@ export function convolutionWeightGradient(
   window: Window,
 ): Tensor64 {
   const gradient = zeros64(weightShape);
+  const [dy, x, dw] = [outputGradient.data, input.data, gradient.data];
   forEachTap(input.shape, weightShape, outputGradient.shape, window, (to, from, tap) => {
-    addAt(gradient.data, tap, at(outputGradient.data, to) * at(input.data, from));
+    dw[tap] = (dw[tap] ?? NaN) + (dy[to] ?? NaN) * (x[from] ?? NaN);
   });
   return gradient;
 }
 
-/** Visits each product of the sum by its three indices; pixels in the padding are left out. */
+/**
+ * Visits each product of the sum by its three indices; pixels in the padding are left out. Those
+ * who read `?? NaN` at an index make a wrong one show in the result.
+ */
 function forEachTap(
   inputShape: Shape,
   weightShape: Shape,
