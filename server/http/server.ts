@@ -7,8 +7,11 @@ import { maxFrameBytes } from '../../runtime/protocol/frame';
 import { acceptWorker } from '../link/accept-worker';
 import { WorkerPool } from '../link/worker-pool';
 
-/** The pages, built by Vite; the host's own bundle lies beside them. */
-const builtPages = join(import.meta.dirname, '../client');
+/** The pages as Vite built them; the host runs beside them, or in tests from its source. */
+const builtPages = join(
+  import.meta.dirname,
+  import.meta.url.endsWith('.ts') ? '../../dist/client' : '../client',
+);
 
 /** The port is taken, or the address is none of this computer's. */
 export class ListenError extends Error {

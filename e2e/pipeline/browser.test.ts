@@ -1,0 +1,90 @@
+import { afterEach, expect, test } from 'vitest';
+import { scheduleNames } from '../../runtime/schedule/schedule';
+import { OnnxEngine } from '../../server/engine/onnx-engine';
+import { startHeadlessWorker, type HeadlessWorker } from '../../server/headless/headless-worker';
+import { noiseData, runTraining, smallRun, type RunReport } from './rig';
+
+/*
+ * The second stage in a real browser, in WGSL, against ONNX Runtime alone: the same losses. The
+ * learning rate is small enough that float32's noise does not grow over ten steps.
+ */
+const tolerance = 1e-4;
+const config = {
+  ...smallRun,
+  steps: 10,
+  learningRate: { ...smallRun.learningRate, peak: 0.001 },
+};
+const phones: HeadlessWorker[] = [];
+const cpu = () => new OnnxEngine({ numThreads: 1 });
+
+afterEach(async () => {
+  await Promise.all(phones.splice(0).map((phone) => phone.close()));
+});
+
+async function openPhone(url: string): Promise<void> {
+  phones.push(
+    await startHeadlessWorker({
+      url,
+      software: true,
+      onPageError: (text) => {
+        throw new Error(text);
+      },
+    }),
+  );
+}
+
+function expectSameLosses(run: RunReport, alone: RunReport): void {
+  expect(run.error).toBeUndefined();
+  expect(run.losses).toHaveLength(alone.losses.length);
+  run.losses.forEach((loss, index) => {
+    const expected = alone.losses[index] ?? Number.NaN;
+    expect(Math.abs(loss - expected) / expected).toBeLessThan(tolerance);
+  });
+}
+
+test('a browser computes the second stage: the same losses in every schedule', async () => {
+  const alone = await runTraining({ config, hostEngine: cpu() });
+  for (const schedule of scheduleNames) {
+    const run = await runTraining({
+      config: { ...config, schedule, cut: ['layer3.0'] },
+      hostEngine: cpu(),
+      onServer: openPhone,
+    });
+    expectSameLosses(run, alone);
+    expect(run.stages.map(({ engine }) => engine)).toEqual(['cpu', 'webgpu']);
+  }
+});
+
+test('two browsers in a chain, with evaluation', async () => {
+  const data = noiseData(config, 5);
+  const alone = await runTraining({ config, data, hostEngine: cpu() });
+  const run = await runTraining({
+    config: { ...config, cut: ['layer1.1', 'layer3.0'] },
+    data,
+    hostEngine: cpu(),
+    onServer: async (url) => {
+      await openPhone(url);
+      await openPhone(url);
+    },
+  });
+  expectSameLosses(run, alone);
+  expect(run.evaluations.map(({ count }) => count)).toEqual([3, 3]);
+  run.evaluations.forEach(({ loss }, index) => {
+    expect(loss).toBeCloseTo(alone.evaluations[index]?.loss ?? Number.NaN, 3);
+  });
+});
+
+test('a browser that is killed in mid-run: the last whole step is kept', async () => {
+  const run = await runTraining({
+    config: { ...config, steps: 200, cut: ['layer3.0'] },
+    hostEngine: cpu(),
+    onServer: openPhone,
+    onStep: ({ step }) => {
+      if (step === 4) void phones[0]?.kill();
+    },
+  });
+  expect(run.error?.name).toBe('RunInterruptedError');
+  expect(run.kept?.step).toBe(run.losses.length);
+  expect(run.losses.length).toBeGreaterThanOrEqual(4);
+  expect(run.losses.length).toBeLessThan(200);
+});
