@@ -91,12 +91,9 @@ export class CommandQueue {
 
   #unlessLost<Result>(work: Promise<Result>): Promise<Result> {
     const result = new Promise<Result>((resolve, reject) => {
-      if (this.#lost) {
-        reject(this.#lost);
-        return;
-      }
-      this.#pending.add(reject);
-      work.then(resolve, reject).finally(() => {
+      if (this.#lost) reject(this.#lost);
+      else this.#pending.add(reject);
+      void work.then(resolve, reject).finally(() => {
         this.#pending.delete(reject);
         this.#unfinished.delete(result);
       });
