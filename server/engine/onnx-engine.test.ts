@@ -43,8 +43,9 @@ async function stepOf(
     const gradient = loss
       ? null
       : normal([microBatchSize, ...outputShape], `gradient ${microBatch}`);
-    const call = inHalves ? engine.backwardInput : engine.backward;
-    const inputGradient = await call.call(engine, microBatch, gradient);
+    const inputGradient = inHalves
+      ? await engine.backwardInput(microBatch, gradient)
+      : await engine.backward(microBatch, gradient);
     if (inHalves) await engine.backwardWeight(microBatch);
     if (inputGradient) made.set(`input gradient ${microBatch}`, inputGradient);
   }

@@ -113,7 +113,12 @@ export class ThreadedEngine implements StageEngine {
   async dispose(): Promise<void> {
     if (this.#ended) return;
     await this.#call('dispose');
-    this.#end('the engine was disposed of');
+    await this.terminate();
+  }
+
+  /** Ends the thread as soon as it can, without waiting for the calls; these are rejected. */
+  async terminate(): Promise<void> {
+    this.#end('the engine was ended');
     await this.#thread.terminate();
   }
 
@@ -127,10 +132,11 @@ export class ThreadedEngine implements StageEngine {
       args: copyForTransfer(args, buffers) as ArgsOf<Name>,
     };
     return new Promise((resolve, reject) => {
+      // Throws, and so rejects, where an argument can't be posted.
+      this.#thread.postMessage(message, buffers);
       this.#pending.set(id, { resolve: resolve as (result: unknown) => void, reject });
       // An idle engine doesn't keep the process from ending.
       this.#thread.ref();
-      this.#thread.postMessage(message, buffers);
     });
   }
 
