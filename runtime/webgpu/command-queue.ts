@@ -55,23 +55,29 @@ export class CommandQueue {
       const [finish, accepted] = this.#checked(() => issue(prepared));
       const done = this.#device.queue.onSubmittedWorkDone();
       this.#running.push(done.catch(() => undefined));
-      await accepted;
-      return { finish, done };
+      return { finish, done, accepted };
     });
     this.#tail = issued.catch(() => undefined);
-    return this.#unlessLost(issued.then(({ finish, done }) => finish(done)));
+    const finished = issued.then(async ({ finish, done, accepted }) => {
+      const [result] = await Promise.all([finish(done), accepted]);
+      return result;
+    });
+    return this.#unlessLost(finished);
   }
 
   /** Runs work by itself: it waits for all calls before it, and the calls after it for its end. */
   exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
-    const before = [...this.#unfinished];
-    const finished = this.#tail.then(async () => {
-      await Promise.allSettled(before);
+    const finished = this.drain().then(() => {
       if (this.#lost) throw this.#lost;
       return work();
     });
     this.#tail = finished.catch(() => undefined);
     return this.#unlessLost(finished);
+  }
+
+  /** Resolves when all calls so far have ended, one way or the other. */
+  async drain(): Promise<void> {
+    await Promise.allSettled([...this.#unfinished]);
   }
 
   #checked<Result>(issue: () => Result): [Result, Promise<void>] {
@@ -93,7 +99,16 @@ export class CommandQueue {
     const result = new Promise<Result>((resolve, reject) => {
       if (this.#lost) reject(this.#lost);
       else this.#pending.add(reject);
-      void work.then(resolve, reject).finally(() => {
+      const fail = (error: unknown): void => {
+        // A map that is aborted means that the device is gone; `device.lost` may say so later.
+        const aborted = error instanceof Error && error.name === 'AbortError';
+        reject(
+          aborted
+            ? new DeviceLostError(`the GPU device was lost: ${error.message}`)
+            : (error as Error),
+        );
+      };
+      void work.then(resolve, fail).finally(() => {
         this.#pending.delete(reject);
         this.#unfinished.delete(result);
       });

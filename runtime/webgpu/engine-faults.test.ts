@@ -113,6 +113,7 @@ test('a lost device fails the pending and every later call', async () => {
   await expect(pending).rejects.toMatchObject({ name: 'DeviceLostError' });
   await expect(engine.evaluate(input)).rejects.toMatchObject({ name: 'DeviceLostError' });
   await expect(engine.load(spec)).rejects.toMatchObject({ name: 'DeviceLostError' });
+  await engine.dispose();
 });
 
 test('a kernel that does not compile is named with the line', async () => {

@@ -238,11 +238,9 @@ export class WebGpuEngine implements StageEngine {
     );
   }
 
-  dispose(): Promise<void> {
-    return this.#queue.exclusive(() => {
-      this.#free();
-      return Promise.resolve();
-    });
+  async dispose(): Promise<void> {
+    await this.#queue.drain();
+    this.#free();
   }
 
   #current(): Loaded {
