@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { scheduleNames } from '../../runtime/schedule/schedule';
 import { OnnxEngine } from '../../server/engine/onnx-engine';
 import { startHeadlessWorker, type HeadlessWorker } from '../../server/headless/headless-worker';
-import { noiseData, runTraining, smallRun, type RunReport } from './rig';
+import { noiseData, reversedData, runTraining, smallRun, type RunReport } from './rig';
 
 /*
  * The second stage in a real browser, in WGSL, against ONNX Runtime alone: the same losses. The
@@ -41,6 +41,17 @@ function expectSameLosses(run: RunReport, alone: RunReport): void {
     expect(Math.abs(loss - expected) / expected).toBeLessThan(tolerance);
   });
 }
+
+test('another order of summation moves the losses by much less than the tolerance', async () => {
+  const data = noiseData(config);
+  const forward = await runTraining({ config, data, hostEngine: cpu() });
+  const backward = await runTraining({ config, data: reversedData(data), hostEngine: cpu() });
+  const noise = forward.losses.map((loss, index) => {
+    return Math.abs(loss - (backward.losses[index] ?? Number.NaN)) / loss;
+  });
+  expect(Math.max(...noise)).toBeGreaterThan(0);
+  expect(Math.max(...noise)).toBeLessThan(tolerance / 10);
+});
 
 test('a browser computes the second stage: the same losses in every schedule', async () => {
   const alone = await runTraining({ config, hostEngine: cpu() });

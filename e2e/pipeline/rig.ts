@@ -70,6 +70,25 @@ export function noiseData(config: TrainConfig, stepsPerEpoch = 1000): TrainingDa
   };
 }
 
+/** The same pictures, last to first in each micro-batch: the same sums in another order. */
+export function reversedData(data: TrainingData): TrainingData {
+  return {
+    ...data,
+    batch: async (step) =>
+      (await data.batch(step)).map(({ input, labels }) => {
+        const pixels = input.data.length / labels.length;
+        const pictures = Array.from(labels, (_, index) =>
+          input.data.subarray(index * pixels, (index + 1) * pixels),
+        );
+        const reversed = new Float32Array(input.data.length);
+        pictures.reverse().forEach((picture, index) => {
+          reversed.set(picture, index * pixels);
+        });
+        return { input: { shape: input.shape, data: reversed }, labels: labels.toReversed() };
+      }),
+  };
+}
+
 /** A worker in this process, joined over a real WebSocket. */
 export interface JoinedWorker {
   readonly worker: PipelineWorker;

@@ -1,0 +1,76 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+const launcher = resolve('server/tandem.js');
+
+/** How a command ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A running `tandem`. */
+export interface Running {
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly ended: Promise<Ended>;
+  /** Resolves to the match once standard error has it; rejects when the command ends before. */
+  sees(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** An empty folder that is gone after the test. */
+export async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts `tandem` as a user does, in `folder`. */
+export function startTandem(folder: string, ...args: readonly string[]): Running {
+  const child = spawn(process.execPath, [launcher, ...args], { cwd: folder });
+  let stdout = '';
+  let stderr = '';
+  const watchers = new Set<() => void>();
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => {
+    stderr += data.toString();
+    for (const watcher of watchers) watcher();
+  });
+  const ended = new Promise<Ended>((settle) => {
+    child.on('close', (code) => settle({ code, stdout, stderr }));
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  return {
+    process: child,
+    ended,
+    sees: (pattern) =>
+      new Promise((found, missed) => {
+        const look = (): void => {
+          const match = pattern.exec(stderr);
+          if (!match) return;
+          watchers.delete(look);
+          found(match);
+        };
+        watchers.add(look);
+        look();
+        void ended.then(() => missed(new Error(`ended without ${String(pattern)}:\n${stderr}`)));
+      }),
+  };
+}
+
+export function runTandem(folder: string, ...args: readonly string[]): Promise<Ended> {
+  return startTandem(folder, ...args).ended;
+}
+
+/** The last line of standard output, parsed. */
+export function lastJson<Result>({ stdout, stderr }: Ended): Result {
+  const line = stdout.trim().split('\n').at(-1) ?? '';
+  try {
+    return JSON.parse(line) as Result;
+  } catch {
+    throw new Error(`expected a line of JSON, got '${line}'; standard error:\n${stderr}`);
+  }
+}

@@ -1,0 +1,137 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { loadCheckpoint } from '../../server/checkpoint/load-checkpoint';
+import type { TrainResult } from '../../server/cli/train-result';
+import { emptyFolder, lastJson, runTandem, startTandem } from './run-tandem';
+
+const small = [
+  ...['train', '--data', 'shapes', '--model', 'resnet20', '--seed', '7', '--port', '0'],
+  ...['--batch', '32', '--micro-batch', '8', '--json'],
+];
+
+test('ResNet-34 with its last layer in a browser: the line of JSON', async () => {
+  const folder = await emptyFolder();
+  const ended = await runTandem(
+    folder,
+    ...['train', '--data', 'shapes', '--model', 'resnet34', '--image-size', '64'],
+    ...['--batch', '16', '--micro-batch', '4', '--steps', '3', '--cut', 'layer4.0'],
+    ...['--headless-worker', '--seed', '7', '--json'],
+  );
+  expect(ended.code, ended.stderr).toBe(0);
+  const result = lastJson<TrainResult>(ended);
+  expect(result).toMatchObject({
+    cut: 'layer4.0',
+    schedule: '1f1b',
+    engine: ['cpu', 'webgpu'],
+    steps: 3,
+    seed: 7,
+    stopped: false,
+  });
+  expect(result.losses).toHaveLength(3);
+  expect(result.losses.every((loss) => loss > 0 && loss < 20)).toBe(true);
+  expect(result.finalLoss).toBe(result.losses[2]);
+  expect(result.msPerBatch).toHaveLength(3);
+  // The stage's weights there and back (53 MB), an activation of 256x4x4 a picture, its gradient.
+  expect(result.bytesSent).toBeGreaterThan(53e6);
+  expect(result.bytesReceived).toBeGreaterThan(53e6);
+  const checkpoint = await loadCheckpoint(join(folder, result.checkpoint));
+  expect(checkpoint.step).toBe(3);
+  expect(checkpoint.numBatchesTracked).toBe(12);
+  expect(checkpoint.state.get('layer4.2.conv2.weight')?.shape).toEqual([512, 512, 3, 3]);
+  const metrics = await readFile(join(folder, result.run, 'metrics.jsonl'), 'utf8');
+  expect(metrics.trim().split('\n')).toHaveLength(3);
+}, 400_000);
+
+test('the first 20 steps are the same with the second stage in a browser', async () => {
+  const folder = await emptyFolder();
+  const run = async (...options: string[]) => {
+    const ended = await runTandem(folder, ...small, '--steps', '20', '--lr', '0.002', ...options);
+    expect(ended.code, ended.stderr).toBe(0);
+    return lastJson<TrainResult>(ended);
+  };
+  const alone = await run('--cut', 'none');
+  const browser = await run('--cut', 'layer3.0', '--headless-worker');
+  expect(browser.losses).toHaveLength(20);
+  browser.losses.forEach((loss, index) => {
+    const expected = alone.losses[index] ?? Number.NaN;
+    expect(Math.abs(loss - expected) / expected, `step ${index + 1}`).toBeLessThan(1e-4);
+  });
+}, 400_000);
+
+test('a worker that is stopped in mid-run ends it with a message and a checkpoint', async () => {
+  const folder = await emptyFolder();
+  const host = startTandem(folder, ...small, '--steps', '500', '--cut', 'layer3.0');
+  const [url] = await host.sees(/http:\/\/localhost:\d+\//);
+  const worker = startTandem(folder, 'worker', url);
+  await worker.sees(/step 3/);
+  worker.process.kill('SIGKILL');
+  const ended = await host.ended;
+  expect(ended.code).toBe(1);
+  const { error, checkpoint } = lastJson<{ error: string; checkpoint: string }>(ended);
+  expect(error).toMatch(/^Worker 1 \(.+\) is gone: .+ Step \d+ was the last whole one/);
+  expect((await loadCheckpoint(join(folder, checkpoint))).step).toBeGreaterThanOrEqual(3);
+}, 120_000);
+
+test('an interrupt ends the run after its step, with a checkpoint', async () => {
+  const folder = await emptyFolder();
+  const host = startTandem(folder, ...small, '--steps', '500', '--cut', 'none');
+  await host.sees(/step \d+\/500/);
+  host.process.kill('SIGINT');
+  const ended = await host.ended;
+  expect(ended.code).toBe(0);
+  const result = lastJson<TrainResult>(ended);
+  expect(result.stopped).toBe(true);
+  expect(result.steps).toBe(result.losses.length);
+  expect((await loadCheckpoint(join(folder, result.checkpoint))).step).toBe(result.steps);
+}, 120_000);
+
+test('weights of an earlier run are where the next one starts', async () => {
+  const folder = await emptyFolder();
+  const train = [...small, '--cut', 'none', '--lr', '0.01', '--lr-schedule', 'constant'];
+  const first = lastJson<TrainResult>(await runTandem(folder, ...train, '--steps', '40'));
+  const second = lastJson<TrainResult>(
+    await runTandem(folder, ...train, '--steps', '1', '--weights', first.checkpoint),
+  );
+  expect(second.losses[0]).toBeLessThan(0.8 * (first.losses[0] ?? 0));
+  const checkpoint = await loadCheckpoint(join(folder, second.checkpoint));
+  expect(checkpoint.numBatchesTracked).toBe(41 * 4);
+}, 120_000);
+
+test.each([
+  [['--cut', 'layer9.0'], 2, "cut 'layer9.0': resnet20 has no such unit; expected none, auto, or"],
+  [['--batch', '30'], 2, '--batch 30 is not divisible by --micro-batch 8; take for example'],
+  [['--epochs', '1', '--steps', '1'], 2, '--epochs and --steps exclude each other'],
+  [['--batch', 'many'], 2, 'Expected a whole number of 1 or more'],
+  [['--model', 'vgg'], 2, 'Allowed choices are resnet18, resnet34, resnet50, resnet20'],
+  [['--image-size', '3', '--model', 'resnet34'], 1, 'expected'],
+  [['--data', 'nowhere'], 1, 'nowhere'],
+  [['--weights', 'nowhere.safetensors', '--steps', '1'], 1, 'nowhere.safetensors'],
+])('%j is refused with exit code %d', async (options, code, sentence) => {
+  const folder = await emptyFolder();
+  const ended = await runTandem(folder, ...small, ...options);
+  expect(ended.stderr).toContain(sentence);
+  expect(ended.code).toBe(code);
+  expect(existsSync(join(folder, 'runs'))).toBe(false);
+});
+
+test('a weights file that was cut off, or is for other classes, is refused; nothing is written', async () => {
+  const folder = await emptyFolder();
+  const { checkpoint } = lastJson<TrainResult>(
+    await runTandem(folder, ...small, '--cut', 'none', '--steps', '1', '--run', 'first'),
+  );
+  const bytes = await readFile(join(folder, checkpoint));
+  await writeFile(join(folder, 'cut-off.safetensors'), bytes.subarray(0, bytes.length / 2));
+  const cutOff = await runTandem(folder, ...small, '--weights', 'cut-off.safetensors');
+  expect(cutOff.code).toBe(1);
+  expect(cutOff.stderr).toMatch(/cut-off\.safetensors.*cut off/);
+  const other = await runTandem(folder, ...small, '--model', 'resnet18', '--weights', checkpoint);
+  expect(other.code).toBe(1);
+  expect(other.stderr).toContain('layer');
+  expect(existsSync(join(folder, 'runs'))).toBe(false);
+  const again = await runTandem(folder, ...small, '--run', 'first');
+  expect(again.code).toBe(2);
+  expect(again.stderr).toContain('first already holds a run');
+  expect(await readFile(join(folder, checkpoint))).toEqual(bytes);
+}, 120_000);
