@@ -1,5 +1,6 @@
 import { chromium, type Browser, type BrowserServer, type Page } from 'playwright';
 import { findBrowser } from './find-browser';
+import { launchOptions, type LaunchOptions } from './launch-options';
 
 export interface HeadlessWorkerOptions {
   /** The worker page; a secure context, as `http://127.0.0.1:PORT/` is. */
@@ -33,20 +34,6 @@ declare const navigator: { readonly gpu?: GPU };
 /** Time for the browser to end by itself before it is killed. */
 const closeMs = 5_000;
 
-/** A worker page counts as busy although nobody looks at it, and calls nobody but the host. */
-const quietArgs = [
-  '--disable-background-networking',
-  '--disable-background-timer-throttling',
-  '--disable-backgrounding-occluded-windows',
-  '--disable-renderer-backgrounding',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--no-default-browser-check',
-];
-const webgpuArgs = ['--enable-unsafe-webgpu', '--enable-features=Vulkan'];
-const softwareArgs = [...webgpuArgs, '--use-webgpu-adapter=swiftshader'];
-
 /**
  * Starts a browser with a profile of its own and opens the worker page in it.
  *
@@ -55,9 +42,9 @@ const softwareArgs = [...webgpuArgs, '--use-webgpu-adapter=swiftshader'];
  */
 export async function startHeadlessWorker(options: HeadlessWorkerOptions): Promise<HeadlessWorker> {
   const found = findBrowser();
-  const attempts = options.software ? [softwareArgs] : [webgpuArgs, softwareArgs];
-  for (const args of attempts) {
-    const phone = await VirtualPhone.launch(found.path, args);
+  const modes = options.software ? (['software'] as const) : (['gpu', 'software'] as const);
+  for (const mode of modes) {
+    const phone = await VirtualPhone.launch(launchOptions(found.path, mode));
     try {
       const adapter = await phone.probe();
       if (adapter === undefined) {
@@ -105,15 +92,13 @@ class VirtualPhone implements HeadlessWorker {
     });
   }
 
-  static async launch(executablePath: string, args: readonly string[]): Promise<VirtualPhone> {
-    // Chromium's sandbox refuses to run as root on Linux.
-    const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
+  static async launch(options: LaunchOptions): Promise<VirtualPhone> {
     let server: BrowserServer | undefined;
     try {
       server = await chromium.launchServer({
-        executablePath,
-        chromiumSandbox: !isRoot,
-        args: [...quietArgs, ...args],
+        ...options,
+        // Playwright would let every computer around connect to the browser.
+        host: '127.0.0.1',
         // Ctrl-C belongs to the run, which ends its workers itself after the last checkpoint.
         handleSIGINT: false,
         handleSIGTERM: false,
@@ -125,7 +110,7 @@ class VirtualPhone implements HeadlessWorker {
     } catch (error) {
       await server?.kill();
       throw new HeadlessWorkerError(
-        `the browser ${executablePath} did not start: ${firstLine(error)}; start it by hand to see why, or set TANDEM_BROWSER to another`,
+        `the browser ${options.executablePath} did not start: ${firstLine(error)}; start it by hand to see why, or set TANDEM_BROWSER to another`,
       );
     }
   }

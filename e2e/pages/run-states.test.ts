@@ -1,0 +1,118 @@
+import type { Browser } from 'playwright';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { initialize } from '../../runtime/model/initialize';
+import { buildResNet } from '../../runtime/model/resnet';
+import { manifestOf, stateFrames } from '../../runtime/protocol/state-transfer';
+import type { Tensor } from '../../runtime/tensor';
+import { Pipeline } from '../../server/coordinator/pipeline';
+import { planPipeline } from '../../server/coordinator/plan';
+import { noiseData, smallRun } from '../pipeline/rig';
+import { launchBrowser, PhonePage } from './phone';
+import { ScriptedHost, type Guest } from './scripted-host';
+
+/*
+ * A run as the person with the phone sees it: the page holds the whole network, and the test is
+ * the host, so that it can wait in each state until it has looked at the page.
+ */
+
+const data = noiseData(smallRun);
+const units = 'stem … head';
+
+let browser: Browser;
+let host: ScriptedHost;
+let phone: PhonePage;
+let guest: Guest;
+
+beforeAll(async () => {
+  browser = await launchBrowser('software');
+});
+
+beforeEach(async () => {
+  let joined: (guest: Guest) => void = () => undefined;
+  const join = new Promise<Guest>((resolve) => (joined = resolve));
+  host = await ScriptedHost.start(joined);
+  phone = await PhonePage.open(browser, host.url);
+  guest = await join;
+});
+
+afterEach(async () => {
+  await phone.close();
+  await host.close();
+});
+
+afterAll(async () => {
+  await browser.close();
+});
+
+test('connecting, waiting, loading, training, evaluating, finished', async () => {
+  const { hello, worker, connection } = guest;
+  await phone.shows('connecting');
+  await phone.says(/Looking for the computer at 127\.0\.0\.1:\d+/);
+  expect(hello.engine).toBe('webgpu');
+
+  worker.idle('The computer is still reading its pictures.');
+  await phone.shows('waiting');
+  await phone.says(/The computer is still reading its pictures\./);
+  await phone.says(new RegExp(`Device\\s+${hello.device}`));
+
+  const { assignments, actions } = planPipeline(smallRun, []);
+  const pipeline = new Pipeline([worker], assignments, actions);
+  const [memoryBytes = 0] = await pipeline.prepare();
+  expect(memoryBytes).toBeGreaterThan(1e6);
+  await phone.shows('loading');
+  await phone.says(new RegExp(`Preparing.*Share\\s+${units}`, 's'));
+
+  const state = initialize(buildResNet(smallRun.model).units, smallRun.seed);
+  const manifest = manifestOf(state);
+  const frames = [...stateFrames(state, 0)];
+  const half = Math.floor(frames.length / 2);
+  const bytes = (part: typeof frames) =>
+    part.reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
+  const ratio = bytes(frames.slice(0, half)) / bytes(frames);
+  connection.send({ type: 'load', plan: 1, step: 0, totalSteps: 5, manifest });
+  for (const frame of frames.slice(0, half)) await connection.sendTensor(frame);
+  await phone.titled(new RegExp(`^Loading ${Math.floor(100 * ratio)}% – Tandem$`));
+  await phone.says(/Loading weights.*Received\s+\d+ kB of 1\.1 MB/s);
+  for (const frame of frames.slice(half)) await connection.sendTensor(frame);
+
+  await phone.shows('training');
+  await phone.titled(/^Training 0\/5 – Tandem$/);
+  const { loss } = await pipeline.step(1, await data.batch(1), 0.01);
+  await phone.titled(/^Training 1\/5 – Tandem$/);
+  const { page } = phone;
+  expect(await page.getByRole('status').getByRole('heading').innerText()).toBe('Training');
+  expect(await page.getByRole('progressbar').getAttribute('aria-valuetext')).toBe('1 of 5 steps');
+  await phone.says(new RegExp(`1\\s+of 5 steps.*Loss\\s+${loss.toFixed(4)}`, 's'));
+  await phone.says(/Images a second\s+[\d.]+\s/);
+
+  for await (const logits of pipeline.evaluate(1, validation(), 2)) {
+    expect(logits.shape).toEqual([smallRun.microBatchSize, 4]);
+  }
+  await phone.shows('evaluating');
+  await phone.says(/pictures it was not trained on/);
+
+  worker.finish('5 steps, accuracy 61.2%.');
+  await phone.shows('finished');
+  await phone.says(/5 steps, accuracy 61\.2%\..*You can close this page/s);
+  await phone.press('Start again');
+  await phone.shows('connecting');
+  expect(phone.errors).toEqual([]);
+});
+
+test('Stop leaves the run and says how to go on', async () => {
+  guest.worker.idle('Nothing to do yet.');
+  await phone.shows('waiting');
+  await phone.press('Stop');
+  await phone.shows('stopped');
+  await phone.says(/has left the run.*Start again to go on/s);
+  await expect(guest.worker.gone).resolves.toMatchObject({
+    message: expect.stringContaining('stopped on the device') as string,
+  });
+  await phone.press('Start again');
+  await phone.shows('connecting');
+  expect(phone.errors).toEqual([]);
+});
+
+async function* validation(): AsyncGenerator<Tensor> {
+  for await (const { input } of data.validation()) yield input;
+}
