@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { writeShapes } from '../data/shapes/write-shapes';
-import { defaultShapes } from '../data/training-data';
+import { defaultShapes } from '../data/shapes/stamp';
+import { writeShapes } from '../data/shapes/write';
 import { wholeNumber } from './options';
 
 interface ShapesOptions {
@@ -16,9 +16,9 @@ export function dataset(command: Command): void {
     .command('shapes')
     .description('draw ten classes of shapes as JPEG files, one folder a class')
     .argument('<dir>', 'a new folder')
-    .option('--size <pixels>', 'side of the square pictures', wholeNumber(8), 32)
+    .option('--size <pixels>', 'side of the square pictures', wholeNumber(16), defaultShapes.size)
     .option('--per-class <count>', 'pictures of each shape', wholeNumber(1), defaultShapes.perClass)
-    .option('--seed <number>', 'decides what is drawn', wholeNumber(0), 0)
+    .option('--seed <number>', 'decides what is drawn', wholeNumber(0), defaultShapes.seed)
     .option('--json', 'end with the result as one line of JSON on standard output', false)
     .action(async (dir: string, { json, ...parameters }: ShapesOptions) => {
       const { path, count, reused } = await writeShapes(dir, {

@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import type { Box } from './augmentation';
 
 // Many pictures at once, each on one thread, rather than one picture on many: nothing waits for
@@ -76,12 +76,12 @@ export function centerSquare({ width, height, data }: Pixels, size: number): Uin
   return square;
 }
 
-function open(path: string): sharp.Sharp {
+function open(path: string): Sharp {
   // Harmless oddities of many cameras' files are warnings to libjpeg; missing data is an error.
   return sharp(path, { autoOrient: true, failOn: 'error' });
 }
 
-async function toPixels(picture: sharp.Sharp): Promise<Pixels> {
+async function toPixels(picture: Sharp): Promise<Pixels> {
   const { data, info } = await picture
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')

@@ -1,208 +1,228 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { Random } from '../../runtime/random';
-import { elementCount, zeros, type Tensor } from '../../runtime/tensor';
+import { zeros } from '../../runtime/tensor';
 import type { MicroBatch } from '../coordinator/pipeline';
 import type { TrainingData, ValidationBatch } from '../coordinator/training-data';
-import type { Augmentation } from './augmentation';
-import { DataError } from './error';
-import type { Picture, PictureFolder } from './folder';
-import { writeNormalized } from './normalize';
-import { PictureSource, type View } from './picture-source';
+import { defaultAugmentation, type Augmentation } from './augmentation';
+import type { Dataset } from './dataset';
+import { DatasetError } from './error';
+import { PictureReader, type Slot } from './picture-reader';
+import { Prefetch } from './prefetch';
 import { Undecodable } from './undecodable';
 
-export interface LoaderOptions {
-  readonly folder: PictureFolder;
+/** Bound on the batches that are made before they are asked for. */
+const prefetchBytes = 256 * 2 ** 20;
+
+export interface DataLoaderOptions {
   readonly imageSize: number;
+  /** Pictures of a step; a multiple of `microBatchSize`. */
   readonly batchSize: number;
   readonly microBatchSize: number;
-  readonly augmentation: Augmentation;
   readonly seed: number;
-  readonly cacheBytes: number;
-  readonly onNotice: (text: string) => void;
+  /** `cifar` up to 64 pixels and `imagenet` above unless given. */
+  readonly augmentation?: Augmentation | undefined;
+  /** A sentence for the person at the terminal. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  readonly cacheBytes?: number | undefined;
+  readonly decodeLimit?: number | undefined;
 }
 
-/** Batches prepared ahead: at most so many, and at most so many bytes, but always one. */
-const maxAhead = 4;
-const maxAheadBytes = 256 * 2 ** 20;
-/** Pictures written into a batch before the main thread, which also serves the network, moves on. */
-const picturesPerTurn = 8;
+/** Where a step's batch stands; both from 0. */
+interface BatchPlace {
+  readonly epoch: number;
+  readonly indexInEpoch: number;
+}
 
 /**
- * The batches of a training run. What a step sees depends on the seed, the step and the files
- * alone, so that any step can be asked for at any time, again too; the next few are prepared in
- * the background.
+ * The batches of a run by step: always the same ones from the same seed and files, in any order of
+ * asking, so that a replayed step sees what it saw. Each epoch takes the pictures in another order
+ * and leaves out the last ones that don't fill a batch.
+ *
+ * A picture that can't be decoded is replaced by the next good one of the epoch's order.
  */
-export class Loader implements TrainingData {
+export class DataLoader implements TrainingData {
   readonly classes: readonly string[];
   readonly stepsPerEpoch: number;
   readonly validationCount: number;
-  readonly #options: LoaderOptions;
-  readonly #source: PictureSource;
-  readonly #undecodable: Undecodable;
-  readonly #prepared = new Map<number, Promise<readonly MicroBatch[]>>();
-  readonly #ahead: number;
-  #order: { epoch: number; pictures: Uint32Array } | undefined;
-  #isClosed = false;
+  readonly #dataset: Dataset;
+  readonly #options: DataLoaderOptions;
+  readonly #reader: PictureReader;
+  readonly #batches: Prefetch<readonly MicroBatch[]>;
+  readonly #closing = new AbortController();
+  #order: { readonly epoch: number; readonly order: Uint32Array } | undefined;
 
-  /** Throws {@link DataError} when the training pictures don't fill one batch. */
-  constructor(options: LoaderOptions) {
-    const { folder, batchSize, imageSize, onNotice } = options;
-    const numTraining = folder.training.length;
-    if (numTraining < batchSize) {
-      throw new DataError(
-        `${numTraining} training pictures don't fill one batch of ${batchSize}: add pictures, or make the batch smaller (--batch).`,
+  /** @throws DatasetError when there are fewer pictures than one batch takes */
+  constructor(dataset: Dataset, options: DataLoaderOptions) {
+    const { imageSize, batchSize, microBatchSize, seed } = options;
+    if (batchSize % microBatchSize !== 0) {
+      throw new RangeError(
+        `expected a batch size that is a multiple of the micro-batch size ${microBatchSize}, got ${batchSize}`,
       );
     }
+    const count = dataset.train.length;
+    if (count < batchSize) {
+      throw new DatasetError(
+        `the data set has ${count} pictures to train with, fewer than one batch of ${batchSize}: use a batch of at most ${count} or add pictures`,
+      );
+    }
+    this.#dataset = dataset;
     this.#options = options;
-    this.classes = folder.classes;
-    this.stepsPerEpoch = Math.floor(numTraining / batchSize);
-    this.validationCount = folder.validation.length;
-    this.#source = new PictureSource(options);
-    this.#undecodable = new Undecodable(numTraining + this.validationCount, onNotice);
-    const batchBytes = 4 * elementCount([batchSize, 3, imageSize, imageSize]);
-    this.#ahead = Math.max(1, Math.min(maxAhead, Math.floor(maxAheadBytes / batchBytes)));
+    this.classes = dataset.classes;
+    this.stepsPerEpoch = Math.floor(count / batchSize);
+    this.validationCount = dataset.validation.length;
+    this.#reader = new PictureReader({
+      imageSize,
+      seed,
+      augmentation: options.augmentation ?? defaultAugmentation(imageSize),
+      undecodable: new Undecodable(
+        count + this.validationCount,
+        options.onNotice ?? (() => undefined),
+      ),
+      cacheBytes: options.cacheBytes,
+      decodeLimit: options.decodeLimit,
+    });
+    const batchBytes = batchSize * 3 * imageSize ** 2 * Float32Array.BYTES_PER_ELEMENT;
+    const depth = Math.min(4, Math.max(1, Math.floor(prefetchBytes / batchBytes)));
+    this.#batches = new Prefetch((step, signal) => this.#makeBatch(step, signal), depth);
   }
 
   /**
-   * The micro-batches of a step (from 1), inputs (N, 3, H, W) normalised with ImageNet's mean and
-   * deviation. Throws {@link DataError} when too many pictures can't be decoded.
+   * The micro-batches of a step (from 1), which are the caller's own.
+   *
+   * @throws UndecodablePicturesError when more than 1% of the pictures can't be decoded
    */
   batch(step: number): Promise<readonly MicroBatch[]> {
-    const last = step + this.#ahead;
-    for (const other of this.#prepared.keys()) {
-      if (other < step || other > last) this.#prepared.delete(other);
+    if (!Number.isInteger(step) || step < 1) {
+      throw new RangeError(`expected a step of 1 or more, got ${step}`);
     }
-    for (let next = step; next <= last; next++) {
-      if (this.#prepared.has(next)) continue;
-      const prepared = this.#assemble(next);
-      // Whoever asks for this step hears of it; until then nobody listens.
-      prepared.catch(() => undefined);
-      this.#prepared.set(next, prepared);
-    }
-    return this.#prepared.get(step) ?? this.#assemble(step);
+    return this.#batches.take(step);
   }
 
-  /** The validation split in the folder's order; the last micro-batch is padded with zeros. */
+  /**
+   * The validation split in fixed order, a micro-batch at a time; the rest of the last one is zeros.
+   * A picture that can't be decoded is left out of its micro-batch.
+   *
+   * @throws UndecodablePicturesError when more than 1% of the pictures can't be decoded
+   */
   async *validation(): AsyncGenerator<ValidationBatch> {
-    const { folder, microBatchSize } = this.#options;
-    const { validation } = folder;
-    const prepare = (start: number): Promise<ValidationBatch> | undefined => {
-      if (start >= validation.length) return undefined;
-      const prepared = this.#validationBatch(start);
-      prepared.catch(() => undefined);
-      return prepared;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#closing.signal]);
+    const make = (first: number): Promise<ValidationBatch> => {
+      const batch = this.#makeValidationBatch(first, signal);
+      // Its failure is for whoever takes it.
+      batch.catch(() => undefined);
+      return batch;
     };
-    let next = prepare(0);
-    for (let start = 0; next !== undefined; start += microBatchSize) {
-      const batch = await next;
-      next = prepare(start + microBatchSize);
-      yield batch;
+    const { microBatchSize } = this.#options;
+    try {
+      let next = make(0);
+      for (let first = 0; first < this.validationCount; first += microBatchSize) {
+        const batch = await next;
+        next = make(first + microBatchSize);
+        yield batch;
+      }
+    } finally {
+      stop.abort(new Error('the evaluation ended'));
     }
   }
 
-  /** Stops what is under way in the background. */
+  /** Stops what is decoded ahead of time. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.allSettled(this.#prepared.values());
-    this.#prepared.clear();
+    this.#closing.abort(new Error('the data was closed'));
+    await this.#batches.close();
   }
 
-  async #assemble(step: number): Promise<readonly MicroBatch[]> {
-    const { folder, batchSize, microBatchSize, imageSize } = this.#options;
-    const epoch = Math.floor((step - 1) / this.stepsPerEpoch);
-    const first = ((step - 1) % this.stepsPerEpoch) * batchSize;
-    const order = this.#orderOf(epoch);
-    const microBatches = Array.from({ length: batchSize / microBatchSize }, () => ({
-      input: zeros([microBatchSize, 3, imageSize, imageSize]),
-      labels: new Int32Array(microBatchSize),
-    }));
-    await this.#fill(batchSize, async (position) => {
-      const { picture, view } = await this.#firstGood(
-        order.length,
-        first + position,
-        (at) => pick(folder.training, order[at] ?? 0),
-        (path, at) => this.#source.trainingView(path, epoch, order[at] ?? 0),
-      );
-      const microBatch = pick(microBatches, Math.floor(position / microBatchSize));
-      const row = position % microBatchSize;
-      microBatch.labels[row] = picture.label;
-      return { view, input: microBatch.input, row };
-    });
+  async #makeBatch(step: number, signal: AbortSignal): Promise<MicroBatch[]> {
+    const { batchSize, microBatchSize } = this.#options;
+    const place = {
+      epoch: Math.floor((step - 1) / this.stepsPerEpoch),
+      indexInEpoch: (step - 1) % this.stepsPerEpoch,
+    };
+    const microBatches: MicroBatch[] = [];
+    for (let first = 0; first < batchSize; first += microBatchSize) {
+      microBatches.push(await this.#makeMicroBatch(place, first, signal));
+      // Cached pictures come without a turn of the event loop, and the network waits for one.
+      await setImmediate();
+    }
     return microBatches;
   }
 
-  async #validationBatch(start: number): Promise<ValidationBatch> {
-    const { folder, microBatchSize, imageSize } = this.#options;
-    const { validation } = folder;
-    const count = Math.min(microBatchSize, validation.length - start);
-    const input = zeros([microBatchSize, 3, imageSize, imageSize]);
-    const labels = new Int32Array(count);
-    await this.#fill(count, async (row) => {
-      const { picture, view } = await this.#firstGood(
-        validation.length,
-        start + row,
-        (at) => pick(validation, at),
-        (path) => this.#source.evaluationView(path),
-      );
-      labels[row] = picture.label;
-      return { view, input, row };
-    });
-    return { input, labels, count };
-  }
-
-  /** Decodes `count` pictures at once and writes them as they were asked for. */
-  async #fill(
-    count: number,
-    load: (position: number) => Promise<{ view: View; input: Tensor; row: number }>,
-  ): Promise<void> {
-    const { imageSize } = this.#options;
-    const size = elementCount([3, imageSize, imageSize]);
-    const loading = Array.from({ length: count }, (_, position) => load(position));
-    // The first that fails ends the batch; the others' failures are the same story.
-    for (const one of loading) one.catch(() => undefined);
-    for (const [position, one] of loading.entries()) {
-      const { view, input, row } = await one;
-      const place = input.data.subarray(row * size, (row + 1) * size);
-      writeNormalized(view.pixels, imageSize, place, view.placement);
-      if (position % picturesPerTurn === picturesPerTurn - 1) await nextTurn();
-    }
-  }
-
-  /** The picture at a position, or the next one behind it that can be decoded. */
-  async #firstGood(
-    length: number,
-    position: number,
-    pictureAt: (position: number) => Picture,
-    decode: (path: string, position: number) => Promise<View>,
-  ): Promise<{ picture: Picture; view: View }> {
-    for (let attempt = 0; attempt < length; attempt++) {
-      const at = (position + attempt) % length;
-      const picture = pictureAt(at);
-      if (this.#isClosed) throw new Error('the data set is closed');
-      if (this.#undecodable.has(picture.path)) continue;
-      try {
-        return { picture, view: await decode(picture.path, at) };
-      } catch (error) {
-        this.#undecodable.add(picture.path, error);
-      }
-    }
-    throw new DataError(
-      `None of the ${length} pictures of a split can be decoded, the first is ${pictureAt(0).path}: replace them with whole .jpg, .png or .webp files.`,
+  /** @param first place of its first picture in the batch */
+  async #makeMicroBatch(
+    { epoch, indexInEpoch }: BatchPlace,
+    first: number,
+    signal: AbortSignal,
+  ): Promise<MicroBatch> {
+    const { batchSize, microBatchSize } = this.#options;
+    const input = this.#emptyInput();
+    const start = indexInEpoch * batchSize + first;
+    const labels = await Promise.all(
+      Array.from({ length: microBatchSize }, (_, row) =>
+        this.#readFrom(epoch, start + row, this.#slot(input.data, row), signal),
+      ),
     );
+    return { input, labels: Int32Array.from(labels) };
+  }
+
+  /** Reads the picture at a place of the epoch's order, or the next one that is good; its label. */
+  async #readFrom(epoch: number, place: number, slot: Slot, signal: AbortSignal): Promise<number> {
+    const order = this.#orderOf(epoch);
+    // Ends: long before all pictures have turned out bad, there are too many bad ones.
+    for (let attempt = place; ; attempt++) {
+      const index = order[attempt % order.length] ?? 0;
+      const picture = this.#dataset.train[index];
+      if (!picture) throw new RangeError(`expected a picture ${index} in the data set`);
+      const isGood = await this.#reader.readForTraining(picture, { epoch, index }, slot, signal);
+      if (isGood) return picture.label;
+    }
+  }
+
+  async #makeValidationBatch(first: number, signal: AbortSignal): Promise<ValidationBatch> {
+    const pictures = this.#dataset.validation.slice(first, first + this.#options.microBatchSize);
+    const scratch = this.#emptyInput();
+    const isGood = await Promise.all(
+      pictures.map((picture, row) =>
+        this.#reader.readForEvaluation(picture, this.#slot(scratch.data, row), signal),
+      ),
+    );
+    await setImmediate();
+    const input = isGood.every(Boolean) ? scratch : this.#withoutBad(scratch.data, isGood);
+    const labels = Int32Array.from(
+      pictures.filter((_, row) => isGood[row]),
+      ({ label }) => label,
+    );
+    return { input, labels, count: labels.length };
+  }
+
+  /** Moves the good rows to the front. */
+  #withoutBad(data: Float32Array, isGood: readonly boolean[]): MicroBatch['input'] {
+    const input = this.#emptyInput();
+    let rows = 0;
+    for (const [row, good] of isGood.entries()) {
+      if (!good) continue;
+      const from = this.#slot(data, row).offset;
+      const to = this.#slot(input.data, rows++).offset;
+      input.data.set(data.subarray(from, from + 3 * this.#options.imageSize ** 2), to);
+    }
+    return input;
+  }
+
+  #emptyInput(): MicroBatch['input'] {
+    const { microBatchSize, imageSize } = this.#options;
+    return zeros([microBatchSize, 3, imageSize, imageSize]);
+  }
+
+  #slot(data: Float32Array, row: number): Slot {
+    return { data, offset: row * 3 * this.#options.imageSize ** 2 };
   }
 
   #orderOf(epoch: number): Uint32Array {
     if (this.#order?.epoch !== epoch) {
-      const { seed, folder } = this.#options;
-      const pictures = new Random(seed, 'order', epoch).permutation(folder.training.length);
-      this.#order = { epoch, pictures };
+      const order = new Random(this.#options.seed, 'order', epoch).permutation(
+        this.#dataset.train.length,
+      );
+      this.#order = { epoch, order };
     }
-    return this.#order.pictures;
+    return this.#order.order;
   }
-}
-
-function pick<T>(items: readonly T[], index: number): T {
-  const item = items[index];
-  if (item === undefined) throw new RangeError(`no item ${index} among ${items.length}`);
-  return item;
 }

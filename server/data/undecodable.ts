@@ -16,10 +16,6 @@ export class Undecodable {
     this.#onNotice = onNotice;
   }
 
-  has(path: string): boolean {
-    return this.#reasons.has(path);
-  }
-
   /** @throws UndecodablePicturesError when more than 1% of the data set can't be decoded */
   add(path: string, error: unknown): void {
     if (this.#reasons.has(path)) return;
@@ -28,7 +24,9 @@ export class Undecodable {
     this.#reasons.set(path, String(reason[0]));
     const count = this.#reasons.size;
     if (count > allowedShare * this.#total) throw new UndecodablePicturesError(this.#tooMany());
-    this.#onNotice(`Skipped a picture that can't be decoded (${count} so far): ${path}: ${String(reason[0])}`);
+    this.#onNotice(
+      `Skipped a picture that can't be decoded (${count} so far): ${path}: ${String(reason[0])}`,
+    );
   }
 
   #tooMany(): string {

@@ -1,141 +1,130 @@
-import sharp from 'sharp';
 import type { Random } from '../../../runtime/random';
-import { outlines, type ShapeName } from './outline';
+import { Canvas, type Color } from './canvas';
+import type { Outline } from './outline';
 
-/** Pictures are drawn on a square of this side, whatever their pixels. */
-const side = 64;
-
-/** Hue in degrees, saturation and lightness in percent. */
-interface Colour {
-  readonly hue: number;
-  readonly saturation: number;
-  readonly lightness: number;
+/**
+ * Draws a shape: any colour, size, place and turn, on a background of gradient, stripes or blotches
+ * with strokes and blobs about, under noise.
+ *
+ * @returns RGB bytes (size, size, 3)
+ */
+export function drawShape(outline: Outline, size: number, random: Random): Uint8Array {
+  const canvas = new Canvas(size);
+  const first = randomColor(random);
+  const second = nearColor(first, random);
+  canvas.fill(first, second, background(size, random));
+  const clutter = 3 + random.integer(4);
+  for (let count = 0; count < clutter; count++) {
+    if (random.uniform() < 0.5) paintStroke(canvas, random);
+    else paintBlob(canvas, random);
+  }
+  paintShape(canvas, outline, farColor([first, second], random), random);
+  if (random.uniform() < 0.4) paintStroke(canvas, random);
+  return canvas.toBytes(random.between(0.01, 0.09), random);
 }
 
-/** One picture of a shape as JPEG, `size` x `size`; the same bytes for the same random numbers. */
-export async function drawShape(shape: ShapeName, size: number, random: Random): Promise<Buffer> {
-  const svg = Buffer.from(svgOf(shape, size, random));
-  const { data, info } = await sharp(svg).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  addNoise(data, random);
-  const { width, height, channels } = info;
-  return sharp(data, { raw: { width, height, channels } }).jpeg({ quality: 88 }).toBuffer();
-}
-
-function svgOf(shape: ShapeName, size: number, random: Random): string {
-  const background = colour(random);
-  const ink = contrasting(random, background);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}" viewBox="0 0 ${side} ${side}">`,
-    backdrop(random, background),
-    ...times(2 + random.integer(4), () => clutter(random)),
-    body(shape, random, ink),
-    // Thin strokes across the shape: a few pixels of its outline are lost.
-    ...times(random.integer(3), () => stroke(random, random.between(0.8, 1.8))),
-    '</svg>',
-  ].join('');
-}
-
-/** A gradient with stripes or soft spots: no one colour is the background's. */
-function backdrop(random: Random, from: Colour): string {
-  const to = {
-    ...from,
-    hue: from.hue + random.between(-50, 50),
-    lightness: clampLightness(from.lightness + random.between(-14, 14)),
+function paintShape(canvas: Canvas, outline: Outline, color: Color, random: Random): void {
+  const { size } = canvas;
+  const radius = size * random.between(0.24, 0.42);
+  const centerX = random.between(radius, size - radius);
+  const centerY = random.between(radius, size - radius);
+  const turn = random.between(0, 2 * Math.PI);
+  // Along the shape's own axis, so that a circle may be an oval and a square a rectangle.
+  const stretch = random.between(0.85, 1);
+  const [cos, sin] = [Math.cos(turn) / radius, Math.sin(turn) / radius];
+  const shade = random.between(-0.12, 0.12);
+  const shaded = (x: number, y: number): Color => {
+    const light = 1 + (shade * (x - centerX + y - centerY)) / radius;
+    return [color[0] * light, color[1] * light, color[2] * light];
   };
-  const angle = random.between(0, 360).toFixed(1);
-  const stripe = css({
-    ...from,
-    lightness: clampLightness(from.lightness + random.between(-9, 9)),
+  canvas.paint(shaded, { centerX, centerY, reach: radius }, (x, y) => {
+    const dx = x - centerX;
+    const dy = y - centerY;
+    return outline((cos * dx + sin * dy) / stretch, cos * dy - sin * dx) * radius;
   });
-  const period = random.between(5, 14).toFixed(1);
-  const width = random.between(1, 3).toFixed(1);
-  return [
-    `<defs><linearGradient id="g" gradientTransform="rotate(${angle} .5 .5)">`,
-    `<stop offset="0" stop-color="${css(from)}"/><stop offset="1" stop-color="${css(to)}"/></linearGradient>`,
-    `<pattern id="p" width="${period}" height="${period}" patternUnits="userSpaceOnUse" patternTransform="rotate(${angle})">`,
-    `<rect width="${width}" height="${period}" fill="${stripe}"/></pattern></defs>`,
-    `<rect width="${side}" height="${side}" fill="url(#g)"/>`,
-    random.uniform() < 0.6 ? `<rect width="${side}" height="${side}" fill="url(#p)"/>` : '',
-  ].join('');
 }
 
-function body(shape: ShapeName, random: Random, ink: Colour): string {
-  const radius = random.between(14, 25);
-  const room = side / 2 - radius * 0.9;
-  const x = (side / 2 + random.between(-room, room)).toFixed(2);
-  const y = (side / 2 + random.between(-room, room)).toFixed(2);
-  const angle = random.between(0, 360).toFixed(1);
-  const lean = random.between(-9, 9).toFixed(1);
-  const stretch = random.between(0.88, 1.12);
-  const across = (radius * stretch).toFixed(2);
-  const along = (radius / stretch).toFixed(2);
-  const outline = css({
-    ...ink,
-    lightness: clampLightness(ink.lightness + random.between(-15, 15)),
-  });
-  const width = random.between(0, 0.14).toFixed(3);
-  return `<path d="${outlines[shape]}" fill-rule="evenodd" fill="${css(ink)}" stroke="${outline}" stroke-width="${width}" stroke-linejoin="round" transform="translate(${x} ${y}) rotate(${angle}) skewX(${lean}) scale(${across} ${along})"/>`;
-}
-
-/** Something that is none of the shapes: a stroke or a small lopsided spot. */
-function clutter(random: Random): string {
-  if (random.uniform() < 0.5) return stroke(random, random.between(1, 3));
-  const radius = random.between(2, 6);
-  const corners = times(6, (corner) => {
-    const angle = (corner * Math.PI) / 3;
-    const distance = radius * random.between(0.4, 1);
-    return `${(distance * Math.cos(angle)).toFixed(1)} ${(distance * Math.sin(angle)).toFixed(1)}`;
-  });
-  const x = random.between(0, side).toFixed(1);
-  const y = random.between(0, side).toFixed(1);
-  return `<path d="M${corners.join('L')}Z" fill="${css(colour(random))}" transform="translate(${x} ${y})"/>`;
-}
-
-function stroke(random: Random, width: number): string {
-  const points = times(
-    4,
-    () => `${random.between(-8, 72).toFixed(1)} ${random.between(-8, 72).toFixed(1)}`,
+function paintStroke(canvas: Canvas, random: Random): void {
+  const { size } = canvas;
+  const centerX = random.between(0, size);
+  const centerY = random.between(0, size);
+  const turn = random.between(0, Math.PI);
+  const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+  const half = (size * random.between(0.15, 0.6)) / 2;
+  const width = (size * random.between(0.02, 0.05)) / 2;
+  const color = randomColor(random);
+  canvas.paint(
+    () => color,
+    { centerX, centerY, reach: half + width },
+    (x, y) => {
+      const along = Math.abs(cos * (x - centerX) + sin * (y - centerY));
+      const across = cos * (y - centerY) - sin * (x - centerX);
+      return Math.hypot(Math.max(0, along - half), across) - width;
+    },
   );
-  const [from, one, other, to] = points;
-  return `<path d="M${from}C${one} ${other} ${to}" fill="none" stroke="${css(colour(random))}" stroke-width="${width.toFixed(1)}"/>`;
 }
 
-/** Grain on every channel of its own, and a shift of the whole picture's brightness. */
-function addNoise(pixels: Uint8Array, random: Random): void {
-  const grain = random.between(4, 22);
-  const shift = random.between(-15, 15);
-  for (let index = 0; index < pixels.length; index++) {
-    const value = (pixels[index] ?? 0) + shift + grain * random.normal();
-    pixels[index] = Math.max(0, Math.min(255, Math.round(value)));
+function paintBlob(canvas: Canvas, random: Random): void {
+  const { size } = canvas;
+  const centerX = random.between(0, size);
+  const centerY = random.between(0, size);
+  const radius = size * random.between(0.03, 0.09);
+  const color = randomColor(random);
+  canvas.paint(
+    () => color,
+    { centerX, centerY, reach: radius },
+    (x, y) => Math.hypot(x - centerX, y - centerY) - radius,
+  );
+}
+
+/** How the two background colours mix: along a line, in stripes, or in blotches. */
+function background(size: number, random: Random): (x: number, y: number) => number {
+  const turn = random.between(0, 2 * Math.PI);
+  const [cos, sin] = [Math.cos(turn) / size, Math.sin(turn) / size];
+  const across = (x: number, y: number): number => cos * (x - size / 2) + sin * (y - size / 2);
+  switch (random.integer(3)) {
+    case 0:
+      return (x, y) => 0.5 + 0.7 * across(x, y);
+    case 1: {
+      const frequency = 2 * Math.PI * random.between(2, 6);
+      const phase = random.between(0, 2 * Math.PI);
+      return (x, y) => 0.5 + 0.5 * Math.sin(frequency * across(x, y) + phase);
+    }
+    default: {
+      const waves = Array.from({ length: 3 }, () =>
+        [9, 9, Math.PI].map((limit) => random.between(-limit, limit)),
+      );
+      return (x, y) =>
+        waves.reduce(
+          (sum, [alongX = 0, alongY = 0, phase = 0]) =>
+            sum + Math.sin((alongX * x + alongY * y) / size + phase) / 6,
+          0.5,
+        );
+    }
   }
 }
 
-function colour(random: Random): Colour {
-  return {
-    hue: random.between(0, 360),
-    saturation: random.between(15, 90),
-    lightness: random.between(15, 85),
-  };
+function randomColor(random: Random): Color {
+  return [random.uniform(), random.uniform(), random.uniform()];
 }
 
-/** A colour that stands out by lightness: darker or lighter by at least a quarter of the scale. */
-function contrasting(random: Random, background: Colour): Colour {
-  const distance = random.between(26, 45);
-  const isDarker =
-    background.lightness - distance > 5 && (background.lightness > 60 || random.uniform() < 0.5);
-  const lighter = background.lightness + distance;
-  const lightness = isDarker || lighter > 96 ? background.lightness - distance : lighter;
-  return { ...colour(random), lightness };
+function nearColor(color: Color, random: Random): Color {
+  const near = (value: number): number =>
+    Math.min(1, Math.max(0, value + random.between(-0.25, 0.25)));
+  return [near(color[0]), near(color[1]), near(color[2])];
 }
 
-function clampLightness(lightness: number): number {
-  return Math.max(4, Math.min(96, lightness));
+/** A colour that stands out from all of these. */
+function farColor(from: readonly Color[], random: Random): Color {
+  // Ends: the two are at most 0.25 apart in a channel, so every corner of the colour cube is at
+  // least 0.375 away from both or can be reached from one that is.
+  for (;;) {
+    const color = randomColor(random);
+    if (from.every((other) => colorDistance(color, other) > 0.3)) return color;
+  }
 }
 
-function css({ hue, saturation, lightness }: Colour): string {
-  return `hsl(${hue.toFixed(0)},${saturation.toFixed(0)}%,${lightness.toFixed(0)}%)`;
-}
-
-function times<T>(count: number, make: (index: number) => T): T[] {
-  return Array.from({ length: count }, (_, index) => make(index));
+/** Weighted as the eye weighs red, green and blue; 0 to 1. */
+function colorDistance(a: Color, b: Color): number {
+  return Math.hypot(0.55 * (a[0] - b[0]), 0.77 * (a[1] - b[1]), 0.33 * (a[2] - b[2]));
 }

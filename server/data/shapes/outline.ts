@@ -1,42 +1,96 @@
-/** The ten classes, in the order of their names, and the outline of each. */
-export const shapeNames = [
-  'arrow',
-  'circle',
-  'crescent',
-  'cross',
-  'heart',
-  'pentagon',
-  'ring',
-  'square',
-  'star',
-  'triangle',
-] as const;
+/**
+ * A shape's edge: the signed distance from it, negative inside (exact where it matters, near the
+ * edge). Coordinates are such that the shape fills the unit circle; y points down.
+ */
+export type Outline = (x: number, y: number) => number;
 
-export type ShapeName = (typeof shapeNames)[number];
+type Point = readonly [x: number, y: number];
 
-/** SVG paths in a square of -1 to 1 around the origin; filled by the even-odd rule. */
-export const outlines: Record<ShapeName, string> = {
-  arrow: 'M-1-.3H.05V-.8L1 0L.05 .8V.3H-1Z',
-  circle: disc(0.9),
-  crescent: 'M.4-.86A.95 .95 0 1 0 .4 .86A.95 .95 0 0 1 .4-.86Z',
-  cross: 'M-.3-.95H.3V-.3H.95V.3H.3V.95H-.3V.3H-.95V-.3H-.3Z',
-  heart: 'M0 .95C-1.45-.05-.95-1-.45-.9C-.2-.85 0-.6 0-.4C0-.6 .2-.85 .45-.9C.95-1 1.45-.05 0 .95Z',
-  pentagon: polygon(5, () => 0.98),
-  ring: `${disc(0.95)}${disc(0.52)}`,
-  square: 'M-.78-.78H.78V.78H-.78Z',
-  star: polygon(10, (corner) => (corner % 2 === 0 ? 1.05 : 0.42)),
-  triangle: polygon(3, () => 1.02),
-};
-
-function disc(radius: number): string {
-  return `M${-radius} 0A${radius} ${radius} 0 1 0 ${radius} 0A${radius} ${radius} 0 1 0 ${-radius} 0Z`;
+function circle(radius: number, centerX = 0, centerY = 0): Outline {
+  return (x, y) => Math.hypot(x - centerX, y - centerY) - radius;
 }
 
-function polygon(corners: number, radius: (corner: number) => number): string {
-  const points = Array.from({ length: corners }, (_, corner) => {
-    const angle = (2 * Math.PI * corner) / corners - Math.PI / 2;
-    const distance = radius(corner);
-    return `${(distance * Math.cos(angle)).toFixed(3)} ${(distance * Math.sin(angle)).toFixed(3)}`;
+/** What is in the first but not in the second. */
+function without(shape: Outline, hole: Outline): Outline {
+  return (x, y) => Math.max(shape(x, y), -hole(x, y));
+}
+
+/** Distance to the nearest edge; inside where a ray crosses an odd number of edges. */
+function polygon(points: readonly Point[]): Outline {
+  const edges = points.map((from, index): [number, number, number, number] => {
+    const to = points[(index + 1) % points.length] ?? from;
+    return [from[0], from[1], to[0] - from[0], to[1] - from[1]];
   });
-  return `M${points.join('L')}Z`;
+  return (x, y) => {
+    let nearest = Infinity;
+    let isInside = false;
+    for (const [fromX, fromY, alongX, alongY] of edges) {
+      const dx = x - fromX;
+      const dy = y - fromY;
+      const position = (dx * alongX + dy * alongY) / (alongX * alongX + alongY * alongY);
+      const clamped = Math.min(1, Math.max(0, position));
+      const offX = dx - clamped * alongX;
+      const offY = dy - clamped * alongY;
+      nearest = Math.min(nearest, offX * offX + offY * offY);
+      if (dy < 0 !== dy - alongY < 0 && dx < (dy / alongY) * alongX) isInside = !isInside;
+    }
+    return isInside ? -Math.sqrt(nearest) : Math.sqrt(nearest);
+  };
 }
+
+/** Corners on circles of the given radii in turn, the first one at the top. */
+function corners(count: number, ...radii: readonly number[]): Point[] {
+  return Array.from({ length: count }, (_, index) => {
+    const angle = (2 * Math.PI * index) / count;
+    const radius = radii[index % radii.length] ?? 1;
+    return [radius * Math.sin(angle), -radius * Math.cos(angle)];
+  });
+}
+
+function heart(): Point[] {
+  return Array.from({ length: 28 }, (_, index) => {
+    const t = (2 * Math.PI * (index + 0.5)) / 28;
+    const x = 16 * Math.sin(t) ** 3;
+    const y = 13 * Math.cos(t) - 5 * Math.cos(2 * t) - 2 * Math.cos(3 * t) - Math.cos(4 * t);
+    return [x / 17, -y / 17];
+  });
+}
+
+const cross: readonly Point[] = [
+  [-0.27, -0.96],
+  [0.27, -0.96],
+  [0.27, -0.27],
+  [0.96, -0.27],
+  [0.96, 0.27],
+  [0.27, 0.27],
+  [0.27, 0.96],
+  [-0.27, 0.96],
+  [-0.27, 0.27],
+  [-0.96, 0.27],
+  [-0.96, -0.27],
+  [-0.27, -0.27],
+];
+
+const arrow: readonly Point[] = [
+  [0, -1],
+  [0.8, -0.1],
+  [0.26, -0.1],
+  [0.26, 0.96],
+  [-0.26, 0.96],
+  [-0.26, -0.1],
+  [-0.8, -0.1],
+];
+
+/** The classes of the `shapes` data set. */
+export const outlines: ReadonlyMap<string, Outline> = new Map([
+  ['arrow', polygon(arrow)],
+  ['circle', circle(0.9)],
+  ['crescent', without(circle(1), circle(0.85, 0.55, 0))],
+  ['cross', polygon(cross)],
+  ['heart', polygon(heart())],
+  ['pentagon', polygon(corners(5, 1))],
+  ['ring', without(circle(0.95), circle(0.5))],
+  ['square', polygon(corners(4, 1))],
+  ['star', polygon(corners(10, 1, 0.42))],
+  ['triangle', polygon(corners(3, 1))],
+]);
