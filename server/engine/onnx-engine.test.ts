@@ -4,7 +4,7 @@ import { initialize } from '../../runtime/model/initialize';
 import { buildResNet, type Architecture } from '../../runtime/model/resnet';
 import { ReferenceStage } from '../../runtime/reference/stage';
 import type { NamedTensors, Shape, Tensor } from '../../runtime/tensor';
-import { OnnxEngine } from './onnx-engine';
+import { OnnxEngine, type CpuEngineOptions } from './onnx-engine';
 import { at64, normal, relativeError, specOf } from './stage-fixture';
 
 const labels = Int32Array.of(2, 0, 1);
@@ -15,8 +15,11 @@ function unitsOf(architecture: Architecture, ...names: string[]) {
   return names.length === 0 ? units : units.filter(({ name }) => names.includes(name));
 }
 
-async function loaded(spec: StageSpec, numThreads = 2): Promise<OnnxEngine> {
-  const engine = new OnnxEngine({ numThreads });
+async function loaded(
+  spec: StageSpec,
+  options: CpuEngineOptions = { numThreads: 2 },
+): Promise<OnnxEngine> {
+  const engine = new OnnxEngine(options);
   await engine.load(spec);
   await engine.importState(initialize(spec.units, 3));
   return engine;
@@ -90,8 +93,12 @@ const stages: [string, StageSpec, Shape][] = [
   ],
 ];
 
-test.each(stages)('%s: bitwise the same', async (_name, spec, outputShape) => {
-  const engine = await loaded(spec);
+const runs = (['blocked', 'standard'] as const).flatMap((layout) =>
+  stages.map(([name, ...rest]) => [`${name}, ${layout} layout`, layout, ...rest] as const),
+);
+
+test.each(runs)('%s: bitwise the same', async (_name, layout, spec, outputShape) => {
+  const engine = await loaded(spec, { numThreads: 2, layout });
   const first = await stepOf(engine, spec, outputShape, false);
   expect(first.has('input gradient 0')).toBe(spec.needsInputGradient);
   await engine.importState(initialize(spec.units, 3));
@@ -100,7 +107,7 @@ test.each(stages)('%s: bitwise the same', async (_name, spec, outputShape) => {
   expect(differing(first, await stepOf(engine, spec, outputShape, true)), 'halves').toEqual([]);
   await engine.dispose();
   for (const numThreads of [1, 3]) {
-    const other = await loaded(spec, numThreads);
+    const other = await loaded(spec, { numThreads, layout });
     const step = await stepOf(other, spec, outputShape, false);
     expect(differing(first, step), `${numThreads} threads`).toEqual([]);
     await other.dispose();
@@ -195,7 +202,8 @@ test('calls that are not awaited take effect in their order', async () => {
 
 test('what the engine holds, in bytes', async () => {
   const units = unitsOf('resnet20', 'layer1.0');
-  const engine = await loaded(specOf(units, [16, 4, 4], { maxInFlight: 3 }));
+  const spec = specOf(units, [16, 4, 4], { maxInFlight: 3 });
+  const engine = await loaded(spec, { numThreads: 1, layout: 'standard' });
   const weights = 2 * 16 * 16 * 9;
   const parameters = weights + 4 * 16;
   // Parameters, gradients, momentum; the weights again, rotated; four running statistics.

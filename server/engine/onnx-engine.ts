@@ -16,12 +16,12 @@ import {
   meanName,
   outputGradientName,
   outputName,
-  rotatedName,
   targetsName,
   varianceName,
 } from './graphs/names';
 import { shapeOf, stageInput } from './graphs/stage-graph';
 import { EngineOrderError, InFlight, type MicroBatch, type Values } from './in-flight';
+import { findBlockSize } from './onnx/blocked-layout';
 import { smoothedTargets, softmaxCrossEntropy } from './operations/softmax-cross-entropy';
 import { StageSessions } from './stage-sessions';
 import { StageState } from './stage-state';
@@ -29,6 +29,8 @@ import { StageState } from './stage-state';
 export interface CpuEngineOptions {
   /** Threads of one operator; default: all cores, but one when there are more than two. */
   readonly numThreads?: number;
+  /** `standard`: no convolution in the blocked layout; default: where the processor has one. */
+  readonly layout?: 'blocked' | 'standard';
 }
 
 interface LoadedStage {
@@ -50,22 +52,25 @@ export class OnnxEngine implements StageEngine {
   readonly kind = 'cpu';
   readonly device: string;
   readonly #numThreads: number;
+  readonly #layout: 'blocked' | 'standard';
   #loaded: LoadedStage | undefined;
   #lastCall: Promise<unknown> = Promise.resolve();
 
-  constructor({ numThreads = defaultNumThreads() }: CpuEngineOptions = {}) {
+  constructor({ numThreads = defaultNumThreads(), layout = 'blocked' }: CpuEngineOptions = {}) {
     this.#numThreads = numThreads;
+    this.#layout = layout;
     this.device = describeCpu(numThreads);
   }
 
   load(spec: StageSpec): Promise<void> {
     return this.#inOrder(async () => {
       await this.#release();
-      const sessions = new StageSessions(spec, this.#numThreads);
+      const blockSize = this.#layout === 'standard' ? undefined : await findBlockSize();
+      const sessions = new StageSessions(spec, { numThreads: this.#numThreads, blockSize });
       this.#loaded = {
         spec,
         sessions,
-        state: new StageState(spec),
+        state: new StageState(spec, blockSize),
         batchNorms: sessions.stage.operations.filter((operation) => operation.kind === 'batchNorm'),
         inFlight: new InFlight(spec.maxInFlight),
       };
@@ -256,11 +261,8 @@ export class OnnxEngine implements StageEngine {
     given: Iterable<readonly [string, Float32Array]>,
   ): (name: string) => Float32Array {
     const values = new Map(given);
-    const rotated = rotatedName('');
     return (name) => {
-      const found = name.startsWith(rotated)
-        ? state.rotatedWeight(name.slice(rotated.length))
-        : (values.get(name) ?? state.values(name));
+      const found = values.get(name) ?? state.values(name);
       if (!found) throw new Error(`expected a value for the graph's input '${name}', got none`);
       return found;
     };

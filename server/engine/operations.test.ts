@@ -7,7 +7,11 @@ import { OnnxEngine } from './onnx-engine';
 import { at64, normal, randomState, relativeError, specOf, unitOf } from './stage-fixture';
 
 const engine = new OnnxEngine({ numThreads: 1 });
-afterAll(() => engine.dispose());
+const standard = new OnnxEngine({ numThreads: 1, layout: 'standard' });
+afterAll(async () => {
+  await engine.dispose();
+  await standard.dispose();
+});
 
 const ends = { input: 'input', output: 'out' };
 
@@ -42,6 +46,8 @@ const cases: [string, Operation, Shape, number][] = [
   ['convolution 3x3, one sample, one pixel', convolution(5, 7, 3, 1), [5, 1, 1], 1],
   ['convolution 3x3 stride 2, even size', convolution(16, 32, 3, 2), [16, 8, 8], 2],
   ['convolution 3x3 stride 2, odd size', convolution(4, 6, 3, 2), [4, 9, 7], 3],
+  ['convolution 3x3, two blocks to three', convolution(32, 48, 3, 1), [32, 5, 7], 3],
+  ['convolution 1x1 stride 2, two blocks', convolution(32, 16, 1, 2), [32, 5, 7], 2],
   ['convolution 7x7 stride 2, pictures', convolution(3, 64, 7, 2), [3, 32, 32], 2],
   ['convolution 7x7 stride 2, odd size', convolution(3, 5, 7, 2), [3, 15, 13], 2],
   ['convolution without padding', { ...convolution(4, 6, 3, 1), padding: 0 }, [4, 6, 5], 2],
@@ -71,7 +77,15 @@ const cases: [string, Operation, Shape, number][] = [
   ],
 ];
 
-test.each(cases)('%s, as the float64 reference', async (_name, operation, inputShape, samples) => {
+/** All operations as the engine runs them, and the convolutions by standard operators too. */
+const runs = [
+  ...cases.map(([name, ...rest]) => [name, engine, ...rest] as const),
+  ...cases
+    .filter(([, { kind }]) => kind === 'convolution')
+    .map(([name, ...rest]) => [`${name}, standard operators`, standard, ...rest] as const),
+];
+
+test.each(runs)('%s', async (_name, engine, operation, inputShape, samples) => {
   const units = [unitOf([operation])];
   const spec = specOf(units, inputShape, { microBatchSize: samples });
   const state = randomState(units);

@@ -5,20 +5,26 @@ import type { BuiltGraph } from './graphs/names';
 import { stageGraph, type StageGraph } from './graphs/stage-graph';
 import { GraphSession } from './graph-session';
 
+export interface SessionsOptions {
+  readonly numThreads: number;
+  /** Of the blocked layout; undefined for standard operators alone. */
+  readonly blockSize: number | undefined;
+}
+
 /** The compiled graphs of a stage; each is made when it is first asked for. */
 export class StageSessions {
   readonly stage: StageGraph;
   /** The values that the backward wants of the forward. */
   readonly saved: ReadonlySet<string>;
   readonly #spec: StageSpec;
-  readonly #numThreads: number;
+  readonly #options: SessionsOptions;
   readonly #sessions = new Map<string, Promise<GraphSession>>();
 
   /** @throws ShapeError when an operation can't take what reaches it */
-  constructor(spec: StageSpec, numThreads: number) {
+  constructor(spec: StageSpec, options: SessionsOptions) {
     this.#spec = spec;
-    this.#numThreads = numThreads;
-    this.stage = stageGraph(spec, spec.microBatchSize);
+    this.#options = options;
+    this.stage = stageGraph(spec, spec.microBatchSize, options.blockSize);
     this.saved = savedValues(this.#backwardGraph('whole'));
   }
 
@@ -33,7 +39,7 @@ export class StageSessions {
   /** For any number of samples; the graph of each is kept. */
   evaluation(samples: number): Promise<GraphSession> {
     return this.#session(`evaluation of ${samples}`, () =>
-      evaluationGraph(stageGraph(this.#spec, samples)),
+      evaluationGraph(stageGraph(this.#spec, samples, this.#options.blockSize)),
     );
   }
 
@@ -52,7 +58,7 @@ export class StageSessions {
   #session(name: string, build: () => BuiltGraph): Promise<GraphSession> {
     const known = this.#sessions.get(name);
     if (known) return known;
-    const session = GraphSession.create(build(), this.#numThreads);
+    const session = GraphSession.create(build(), this.#options.numThreads);
     this.#sessions.set(name, session);
     return session;
   }

@@ -1,10 +1,5 @@
 import { optimizerSlots, slotName, type OptimizerStep, type StageSpec } from '../../runtime/engine';
-import {
-  buffersOf,
-  parametersOf,
-  type BatchNorm,
-  type Convolution,
-} from '../../runtime/model/graph';
+import { buffersOf, parametersOf, type BatchNorm } from '../../runtime/model/graph';
 import {
   elementCount,
   expectShape,
@@ -13,7 +8,7 @@ import {
   type Shape,
 } from '../../runtime/tensor';
 import { optimize } from './optimizer';
-import { usesRotatedWeight } from './operations/convolution';
+import { OrderedWeights } from './ordered-weights';
 
 interface Held {
   readonly shape: Shape;
@@ -31,10 +26,10 @@ export class StageState {
   readonly #spec: StageSpec;
   readonly #parameters = new Map<string, Parameter>();
   readonly #buffers = new Map<string, Held>();
-  readonly #convolutions: readonly Convolution[];
-  readonly #rotated = new Map<string, Float32Array>();
+  readonly #orderedWeights: OrderedWeights;
 
-  constructor(spec: StageSpec) {
+  /** @param blockSize of the blocked layout; undefined for standard operators alone */
+  constructor(spec: StageSpec, blockSize: number | undefined) {
     this.#spec = spec;
     for (const { name, shape } of parametersOf(spec.units)) {
       const slots = optimizerSlots(spec.optimizer).map((slot) => [slot, floats(shape)] as const);
@@ -44,27 +39,17 @@ export class StageState {
     for (const { name, shape } of buffersOf(spec.units)) {
       this.#buffers.set(name, { shape, data: floats(shape) });
     }
-    this.#convolutions = spec.units
-      .flatMap(({ operations }) => operations)
-      .filter((operation) => operation.kind === 'convolution')
-      .filter(usesRotatedWeight);
+    const operations = spec.units.flatMap((unit) => unit.operations);
+    const convolutions = operations.filter((operation) => operation.kind === 'convolution');
+    this.#orderedWeights = new OrderedWeights(convolutions, blockSize);
   }
 
-  /** The values of a parameter or buffer, not a copy. */
+  /** Values that a graph reads, not a copy: a parameter, a buffer, or reordered weights. */
   values(name: string): Float32Array | undefined {
-    return (this.#parameters.get(name) ?? this.#buffers.get(name))?.data;
-  }
-
-  /** A convolution's weights turned by 180 degrees, (inChannels, outChannels, kernel, kernel). */
-  rotatedWeight(name: string): Float32Array | undefined {
-    const known = this.#rotated.get(name);
-    if (known) return known;
-    const convolution = this.#convolutions.find(({ weight }) => weight === name);
-    const weight = this.#parameters.get(name);
-    if (!convolution || !weight) return undefined;
-    const made = rotated(convolution, weight.data);
-    this.#rotated.set(name, made);
-    return made;
+    return (
+      (this.#parameters.get(name) ?? this.#buffers.get(name))?.data ??
+      this.#orderedWeights.get(name, (weight) => this.#parameters.get(weight)?.data)
+    );
   }
 
   /** @throws ShapeError for a missing tensor or a wrong shape, before anything is changed */
@@ -88,7 +73,7 @@ export class StageState {
       for (const [slot, data] of slots) take(slotName(slot, name), { shape, data }, false);
     }
     for (const copy of copies) copy();
-    this.#rotated.clear();
+    this.#orderedWeights.drop();
     this.dropGradients();
   }
 
@@ -139,7 +124,7 @@ export class StageState {
       optimize(this.#spec.optimizer, step, tensors);
     }
     this.dropGradients();
-    this.#rotated.clear();
+    this.#orderedWeights.drop();
   }
 
   /** running += momentum (batch - running), the variance unbiased; `count` values a channel. */
@@ -154,32 +139,13 @@ export class StageState {
     move(this.values(runningVar), variance, unbiased, momentum);
   }
 
-  /** Parameters, gradients, optimizer state, buffers, and the rotated weights. */
+  /** Parameters, gradients, optimizer state, buffers, and the reordered weights. */
   bytes(): number {
     const perParameter = 2 + optimizerSlots(this.#spec.optimizer).length;
     const parameters = [...this.#parameters.values()].map(({ data }) => data.byteLength);
     const buffers = [...this.#buffers.values()].map(({ data }) => data.byteLength);
-    const rotatedOnes = this.#convolutions.map(
-      ({ weight }) => this.values(weight)?.byteLength ?? 0,
-    );
-    return perParameter * total(parameters) + total(buffers) + total(rotatedOnes);
+    return perParameter * total(parameters) + total(buffers) + this.#orderedWeights.bytes();
   }
-}
-
-function rotated(
-  { inChannels, outChannels, kernel }: Convolution,
-  weight: Float32Array,
-): Float32Array {
-  const turned = new Float32Array(weight.length);
-  const size = kernel * kernel;
-  for (let out = 0; out < outChannels; out++) {
-    for (let input = 0; input < inChannels; input++) {
-      const from = (out * inChannels + input) * size;
-      const last = (input * outChannels + out + 1) * size - 1;
-      for (let tap = 0; tap < size; tap++) turned[last - tap] = weight[from + tap] ?? 0;
-    }
-  }
-  return turned;
 }
 
 function move(

@@ -11,8 +11,7 @@ import {
 import {
   convolutionInputGradient,
   convolutionWeightGradient,
-  rotatedWeightShape,
-  usesRotatedWeight,
+  inputGradientWeightOrder,
 } from '../operations/convolution';
 import { globalAveragePoolInputGradient } from '../operations/global-average-pool';
 import { linearInputGradient, linearWeightGradient } from '../operations/linear';
@@ -24,14 +23,13 @@ import {
 import { padShortcutInputGradient } from '../operations/pad-shortcut';
 import { reluInputGradient } from '../operations/relu';
 import { logitsGradient } from '../operations/softmax-cross-entropy';
-import { forwardOf, stateInput, type Scope } from './forward-graph';
+import { forwardOf, stateInput, weightInput, type Scope } from './forward-graph';
 import {
   gradientName,
   inputGradientName,
   meanName,
   outputGradientName,
   outputName,
-  rotatedName,
   savedName,
   targetsName,
   valueGradientName,
@@ -187,10 +185,16 @@ class BackwardBuilder {
     const outputGradient = this.#gradient(operation.output);
     switch (operation.kind) {
       case 'convolution': {
-        const weight = usesRotatedWeight(operation)
-          ? graph.input(rotatedName(operation.weight), rotatedWeightShape(operation))
-          : stateInput(this.#scope, operation.weight);
-        return convolutionInputGradient(graph, operation, outputGradient, weight, inputShape);
+        const order = inputGradientWeightOrder(operation, this.#stage.blockSize);
+        const weight = weightInput(this.#scope, operation, order);
+        return convolutionInputGradient(
+          graph,
+          operation,
+          outputGradient,
+          weight,
+          order,
+          inputShape,
+        );
       }
       case 'relu':
         return reluInputGradient(graph, outputGradient, this.#value(operation.output));

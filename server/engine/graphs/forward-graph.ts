@@ -1,14 +1,22 @@
-import type { Operation } from '../../../runtime/model/graph';
+import type { Convolution, Operation } from '../../../runtime/model/graph';
 import { ModelBuilder, type Value } from '../onnx/model-builder';
 import { elementWise } from '../onnx/operators';
 import { batchStatistics, normalise, type Statistics } from '../operations/batch-norm';
-import { convolution } from '../operations/convolution';
+import { convolution, forwardWeightOrder, type WeightOrder } from '../operations/convolution';
 import { globalAveragePool } from '../operations/global-average-pool';
 import { linear } from '../operations/linear';
 import { maxPool } from '../operations/max-pool';
 import { padShortcut } from '../operations/pad-shortcut';
 import { relu } from '../operations/relu';
-import { inputName, meanName, outputName, savedName, varianceName, type BuiltGraph } from './names';
+import {
+  inputName,
+  meanName,
+  orderedName,
+  outputName,
+  savedName,
+  varianceName,
+  type BuiltGraph,
+} from './names';
 import { shapeOf, stageInput, type StageGraph } from './stage-graph';
 
 /** Where an operation finds what it reads, and the graph that it adds its nodes to. */
@@ -27,6 +35,16 @@ export function stateInput({ graph, stage }: Pick<Scope, 'graph' | 'stage'>, nam
   return graph.input(name, shape);
 }
 
+/** A convolution's weights in the order in which it is to read them, as an input of the graph. */
+export function weightInput(
+  { graph }: Pick<Scope, 'graph'>,
+  { weight, inChannels, outChannels, kernel }: Convolution,
+  order: WeightOrder,
+): Value {
+  const channels = order.rotated ? [inChannels, outChannels] : [outChannels, inChannels];
+  return graph.input(orderedName(weight, order), [...channels, kernel, kernel]);
+}
+
 /** Adds the nodes of one operation. */
 export function forwardOf(scope: Scope, operation: Operation): Value {
   const { graph, stage, value } = scope;
@@ -34,8 +52,11 @@ export function forwardOf(scope: Scope, operation: Operation): Value {
   const outputShape = shapeOf(stage, operation.output);
   const state = (name: string): Value => stateInput(scope, name);
   switch (operation.kind) {
-    case 'convolution':
-      return convolution(graph, operation, input, state(operation.weight), outputShape);
+    case 'convolution': {
+      const order = forwardWeightOrder(operation, stage.blockSize);
+      const weight = weightInput(scope, operation, order);
+      return convolution(graph, operation, input, weight, order, outputShape);
+    }
     case 'batchNorm': {
       const statistics = scope.statistics(operation);
       const { weight, bias } = operation;

@@ -1,4 +1,5 @@
 import type { Shape } from '../../../runtime/tensor';
+import type { WeightOrder } from '../operations/convolution';
 
 /*
  * What the graphs of a stage hand to each other, by the names of their inputs and outputs.
@@ -24,8 +25,11 @@ export const meanName = (value: string): string => `mean:${value}`;
 export const varianceName = (value: string): string => `variance:${value}`;
 /** The gradient of a value, which the first half of the backward saves for the second. */
 export const valueGradientName = (value: string): string => `gradientOf:${value}`;
-/** A convolution's weights, rotated by half a turn, the channel axes swapped. */
-export const rotatedName = (weight: string): string => `rotated:${weight}`;
+/** A convolution's weights in another order than the parameter's own. */
+export const orderedName = (weight: string, { rotated, blockSize }: WeightOrder): string =>
+  rotated || blockSize !== undefined
+    ? `${rotated ? 'rotated' : 'plain'} in blocks of ${blockSize ?? 1}:${weight}`
+    : weight;
 export const gradientName = (parameter: string): string => `gradient:${parameter}`;
 
 /** A built graph: the bytes of an ONNX model, and what goes in and comes out. */

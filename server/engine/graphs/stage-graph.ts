@@ -19,6 +19,8 @@ export interface StageGraph {
   readonly shapes: ReadonlyMap<string, Shape>;
   /** Of every parameter and buffer. */
   readonly stateShapes: ReadonlyMap<string, Shape>;
+  /** Of the blocked layout; undefined for standard operators alone. */
+  readonly blockSize: number | undefined;
 }
 
 export const stageInput = 'input';
@@ -27,6 +29,7 @@ export const stageInput = 'input';
 export function stageGraph(
   { units, inputShape }: Pick<StageSpec, 'units' | 'inputShape'>,
   samples: number,
+  blockSize?: number,
 ): StageGraph {
   const operations: Operation[] = [];
   const shapes = new Map<string, Shape>([[stageInput, [samples, ...inputShape]]]);
@@ -42,7 +45,7 @@ export function stageGraph(
     operations.push(...unit.operations.map((operation) => renamed(operation, rename)));
     output = rename(unit.output);
   }
-  return { operations, output, shapes, stateShapes: stateShapesOf(units) };
+  return { operations, output, shapes, stateShapes: stateShapesOf(units), blockSize };
 }
 
 export function shapeOf(graph: StageGraph, value: string): Shape {

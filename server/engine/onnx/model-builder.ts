@@ -53,7 +53,7 @@ export class ModelBuilder {
     this.#outputs.set(name, { name, shape: value.shape });
     // An input, or what goes out already, can't be renamed; it is copied.
     if (this.#inputs.has(value.name) || this.#renamed.has(value.name)) {
-      this.#nodes.push(message('Identity', [value], [name], {}));
+      this.#nodes.push(message('Identity', [value], [name], {}, ''));
     } else {
       this.#renamed.set(value.name, name);
     }
@@ -68,28 +68,31 @@ export class ModelBuilder {
     return this.#constant('int64', [values.length], BigInt64Array.from(values.map(BigInt)));
   }
 
-  /** Adds a node of one output. An empty name among the inputs leaves an optional one out. */
+  /** Adds a node of one output; `domain` is empty for ONNX's own operators. */
   node(
     opType: string,
-    inputs: readonly (Value | undefined)[],
+    inputs: readonly Value[],
     shape: Shape,
     attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
   ): Value {
-    const [value] = this.nodes(opType, inputs, [shape], attributes);
+    const [value] = this.nodes(opType, inputs, [shape], attributes, domain);
     if (!value) throw new Error(`${opType}: expected one output`);
     return value;
   }
 
+  /** Adds a node of several outputs. */
   nodes(
     opType: string,
-    inputs: readonly (Value | undefined)[],
+    inputs: readonly Value[],
     shapes: readonly Shape[],
     attributes: Readonly<Record<string, Attribute>> = {},
+    domain = '',
   ): Value[] {
     const id = `${opType}_${this.#nodes.length}`;
     const values = shapes.map((shape, index) => ({ name: `${id}:${index}`, shape }));
     const names = values.map(({ name }) => name);
-    this.#nodes.push(message(opType, inputs, names, attributes));
+    this.#nodes.push(message(opType, inputs, names, attributes, domain));
     return values;
   }
 
@@ -97,7 +100,9 @@ export class ModelBuilder {
   encode(): Uint8Array {
     const describe = ({ name, shape }: Value): object => valueMessage(name, 'float', shape);
     const rename = (name: string): string => this.#renamed.get(name) ?? name;
-    return encodeModel({
+    const domains = new Set(this.#nodes.map(({ domain }) => domain));
+    domains.delete('');
+    const graph = {
       name: this.#name,
       node: this.#nodes.map((node) => ({
         ...node,
@@ -107,7 +112,8 @@ export class ModelBuilder {
       initializer: this.#initializers,
       input: this.inputs.map(describe),
       output: this.outputs.map(describe),
-    });
+    };
+    return encodeModel(graph, [...domains]);
   }
 
   #constant(type: ElementType, shape: Shape, data: Float32Array | BigInt64Array): Value {
@@ -128,15 +134,16 @@ export class ModelBuilder {
 
 function message(
   opType: string,
-  inputs: readonly (Value | undefined)[],
+  inputs: readonly Value[],
   output: readonly string[],
   attributes: Readonly<Record<string, Attribute>>,
+  domain: string,
 ): NodeMessage {
   return {
     opType,
-    domain: '',
+    domain,
     name: `${opType} ${output[0] ?? ''}`,
-    input: inputs.map((value) => value?.name ?? ''),
+    input: inputs.map((value) => value.name),
     output,
     attribute: Object.entries(attributes).map(([name, value]) => attributeMessage(name, value)),
   };

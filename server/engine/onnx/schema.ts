@@ -121,14 +121,12 @@ export function valueMessage(name: string, type: ElementType, shape: readonly nu
   return { name, type: { tensorType: { elemType: elementTypes[type], shape: { dim } } } };
 }
 
-/** The bytes of an `.onnx` file; IR version and operator set are ones that ORT 1.30 reads. */
-export function encodeModel(graph: GraphMessage): Uint8Array {
-  return modelProto
-    .encode({
-      irVersion: 10,
-      producerName: 'tandem',
-      opsetImport: [{ domain: '', version: 21 }],
-      graph,
-    })
-    .finish();
+/**
+ * The bytes of an `.onnx` file; IR version and operator set are ones that ORT 1.30 reads.
+ * @param domains operator sets besides ONNX's own, in their first version
+ */
+export function encodeModel(graph: GraphMessage, domains: readonly string[]): Uint8Array {
+  const others = domains.map((domain) => ({ domain, version: 1 }));
+  const opsetImport = [{ domain: '', version: 21 }, ...others];
+  return modelProto.encode({ irVersion: 10, producerName: 'tandem', opsetImport, graph }).finish();
 }

@@ -1,46 +1,77 @@
 import type { Convolution } from '../../../runtime/model/graph';
 import type { Shape } from '../../../runtime/tensor';
+import { blockedConvolution } from '../onnx/blocked-layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { reduce, reshape, slice, transpose } from '../onnx/operators';
 
-/** @param weight (outChannels, inChannels, kernel, kernel) */
+/** Which of a convolution's weights a graph reads, each in the order that it needs. */
+export interface WeightOrder {
+  /** Turned by half a turn, the channel axes swapped: (inChannels, outChannels, kernel, kernel). */
+  readonly rotated: boolean;
+  /** Channels of a block in the blocked layout; undefined for the plain order. */
+  readonly blockSize: number | undefined;
+}
+
+/** How the forward wants its weights. */
+export function forwardWeightOrder(
+  operation: Convolution,
+  blockSize: number | undefined,
+): WeightOrder {
+  return { rotated: false, blockSize: fits(operation, blockSize) ? blockSize : undefined };
+}
+
+/**
+ * How the input gradient wants its weights. It is a convolution with the rotated weights; with a
+ * stride it is a transposed convolution, which takes the weights as they are and is slower.
+ */
+export function inputGradientWeightOrder(
+  operation: Convolution,
+  blockSize: number | undefined,
+): WeightOrder {
+  const { stride, padding, kernel } = operation;
+  const rotated = stride === 1 && padding < kernel;
+  return { rotated, blockSize: rotated && fits(operation, blockSize) ? blockSize : undefined };
+}
+
+function fits({ inChannels, outChannels }: Convolution, blockSize: number | undefined): boolean {
+  return blockSize !== undefined && inChannels % blockSize === 0 && outChannels % blockSize === 0;
+}
+
+/** @param weight in the order of {@link forwardWeightOrder} */
 export function convolution(
   graph: ModelBuilder,
   operation: Convolution,
   input: Value,
   weight: Value,
+  { blockSize }: WeightOrder,
   outputShape: Shape,
 ): Value {
   const { stride, padding } = operation;
+  if (blockSize !== undefined) {
+    return blockedConvolution(graph, input, weight, outputShape, operation);
+  }
   return graph.node('Conv', [input, weight], outputShape, {
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
   });
 }
 
-/**
- * Whether the input gradient is a convolution with the rotated weights; with a stride it is a
- * transposed convolution, which takes the weights as they are and is slower.
- */
-export function usesRotatedWeight({ stride, kernel, padding }: Convolution): boolean {
-  return stride === 1 && padding < kernel;
-}
-
-export function rotatedWeightShape({ inChannels, outChannels, kernel }: Convolution): Shape {
-  return [inChannels, outChannels, kernel, kernel];
-}
-
-/** @param weight rotated where {@link usesRotatedWeight} says so */
+/** @param weight in the order of {@link inputGradientWeightOrder} */
 export function convolutionInputGradient(
   graph: ModelBuilder,
   operation: Convolution,
   outputGradient: Value,
   weight: Value,
+  { rotated, blockSize }: WeightOrder,
   inputShape: Shape,
 ): Value {
   const { kernel, stride, padding } = operation;
-  if (usesRotatedWeight(operation)) {
-    const around = kernel - 1 - padding;
+  const around = kernel - 1 - padding;
+  if (blockSize !== undefined) {
+    const window = { stride: 1, padding: around };
+    return blockedConvolution(graph, outputGradient, weight, inputShape, window);
+  }
+  if (rotated) {
     return graph.node('Conv', [outputGradient, weight], inputShape, {
       pads: [around, around, around, around],
     });
