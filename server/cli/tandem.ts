@@ -1,1 +1,62 @@
-process.stderr.write('tandem\n');
+import { Command, CommanderError } from 'commander';
+import { CutError } from '../../runtime/model/cut';
+import { RunFolderError } from '../coordinator/run-folder';
+import { RunInterruptedError } from '../coordinator/trainer';
+import { dataset } from './dataset';
+import { wholeNumber } from './options';
+import { train } from './train';
+import { addTrainOptions, type TrainOptions } from './train-options';
+import { UsageError } from './usage-error';
+import { worker, type WorkerCommandOptions } from './worker';
+
+/** 0 done, 1 failed, 2 wrong usage. */
+const failed = 1;
+const wrongUsage = 2;
+
+const program = new Command('tandem')
+  .description('Trains ResNets on this computer and the phone plugged into it, as one pipeline.')
+  .exitOverride()
+  .showHelpAfterError('(tandem COMMAND --help lists the options)');
+
+addTrainOptions(
+  program
+    .command('train')
+    .description('train a network on a folder of pictures, one folder a class'),
+).action((options: TrainOptions) => train(options));
+
+program
+  .command('worker')
+  .description('compute a part of the run that another computer leads')
+  .argument('<url>', 'what the host printed, such as http://localhost:7070/')
+  .option(
+    '--threads <count>',
+    'threads to compute with (default: all cores, but one)',
+    wholeNumber(1),
+  )
+  .action((url: string, options: WorkerCommandOptions) => worker(url, options));
+
+dataset(program.command('dataset').description('write the built-in data sets'));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCode(error);
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed its own sentence; help and version count as done.
+    return error.exitCode === 0 ? 0 : wrongUsage;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (process.argv.includes('--json')) {
+    const checkpoint = error instanceof RunInterruptedError ? error.checkpoint : null;
+    process.stdout.write(`${JSON.stringify({ error: message, checkpoint })}\n`);
+  }
+  process.stderr.write(`tandem: ${message}\n`);
+  if (process.env['TANDEM_DEBUG'] && error instanceof Error) {
+    process.stderr.write(`${error.stack ?? ''}\n`);
+  }
+  const isUsage = [UsageError, CutError, RunFolderError].some((kind) => error instanceof kind);
+  return isUsage ? wrongUsage : failed;
+}

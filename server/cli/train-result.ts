@@ -1,0 +1,90 @@
+import type { TrainConfig } from '../coordinator/config';
+import type {
+  EvaluationRecord,
+  StageRecord,
+  StepRecord,
+  TrainOutcome,
+} from '../coordinator/trainer';
+import { duration } from './train-progress';
+
+/** What a run has reported so far. */
+export interface Records {
+  readonly steps: StepRecord[];
+  readonly evaluations: EvaluationRecord[];
+}
+
+/** The line that `tandem train --json` ends with. */
+export interface TrainResult {
+  /** One a step, the mean over the batch. */
+  readonly losses: readonly number[];
+  readonly finalLoss: number | null;
+  /** First unit of each further stage, as `--cut` takes it. */
+  readonly cut: string;
+  readonly schedule: string;
+  /** By stage. */
+  readonly engine: readonly StageRecord['engine'][];
+  readonly stages: readonly StageRecord[];
+  /** One a step. */
+  readonly msPerBatch: readonly number[];
+  readonly imagesPerSecond: number;
+  /** Over all workers' connections. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly evaluations: readonly EvaluationRecord[];
+  /** Steps done. */
+  readonly steps: number;
+  /** Ended early because the person asked for it. */
+  readonly stopped: boolean;
+  readonly seed: number;
+  readonly run: string;
+  readonly checkpoint: string;
+}
+
+export function trainResult(
+  { step, checkpoint, stages, cut, stopped }: TrainOutcome,
+  { steps, evaluations }: Records,
+  { schedule, seed, batchSize }: TrainConfig,
+  run: string,
+  bytes: { readonly sent: number; readonly received: number },
+): TrainResult {
+  const msPerBatch = steps.map(({ ms }) => ms);
+  const totalMs = msPerBatch.reduce((sum, ms) => sum + ms, 0);
+  return {
+    losses: steps.map(({ loss }) => loss),
+    finalLoss: steps.at(-1)?.loss ?? null,
+    cut: cut.length === 0 ? 'none' : cut.join(','),
+    schedule,
+    engine: stages.map(({ engine }) => engine),
+    stages,
+    msPerBatch,
+    imagesPerSecond: totalMs === 0 ? 0 : (1000 * batchSize * steps.length) / totalMs,
+    bytesSent: bytes.sent,
+    bytesReceived: bytes.received,
+    evaluations,
+    steps: step,
+    stopped,
+    seed,
+    run,
+    checkpoint,
+  };
+}
+
+/** The result in words; `ms` is the time of the whole command. */
+export function summary(result: TrainResult, ms: number): string {
+  const { finalLoss, imagesPerSecond, msPerBatch, evaluations } = result;
+  const evaluation = evaluations.at(-1);
+  const lines = [
+    `${result.stopped ? 'Stopped' : 'Done'} after step ${result.steps}, ${duration(ms / 1000)}.`,
+  ];
+  if (finalLoss !== null) {
+    const mean = msPerBatch.reduce((sum, step) => sum + step, 0) / msPerBatch.length;
+    lines.push(
+      `loss ${finalLoss.toFixed(4)}, ${imagesPerSecond.toFixed(1)} images/s, ${mean.toFixed(0)} ms a batch`,
+    );
+  }
+  if (evaluation) {
+    const percent = (100 * evaluation.accuracy).toFixed(1);
+    lines.push(`validation accuracy ${percent}% (${evaluation.count} pictures)`);
+  }
+  return [...lines, `run: ${result.run}`, `checkpoint: ${result.checkpoint}`].join('\n  ');
+}

@@ -1,0 +1,194 @@
+import { initialize } from '../../runtime/model/initialize';
+import { buildResNet } from '../../runtime/model/resnet';
+import { LocalStage } from '../../runtime/pipeline/stage';
+import { loadWeights } from '../checkpoint/load-weights';
+import { saveCheckpoint } from '../checkpoint/save-checkpoint';
+import type { TrainConfig } from '../coordinator/config';
+import { newRunPath, RunFolder } from '../coordinator/run-folder';
+import type { Snapshot } from '../coordinator/snapshots';
+import { Trainer, type TrainerEvents, type TrainOutcome } from '../coordinator/trainer';
+import { openTrainingData } from '../data/training-data';
+import { ThreadedEngine } from '../engine/threaded-engine';
+import { startHeadlessWorker, type HeadlessWorker } from '../headless/headless-worker';
+import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
+import { checkOptions, imageSizeOf, trainConfig } from './train-config';
+import type { TrainOptions } from './train-options';
+import { TrainProgress } from './train-progress';
+import { summary, trainResult, type Records } from './train-result';
+
+const defaultPort = 7070;
+
+/** `tandem train`: opens the data, serves the worker page, runs the training to its end. */
+export async function train(options: TrainOptions): Promise<void> {
+  checkOptions(options);
+  const started = Date.now();
+  const data = await openTrainingData({
+    folder: options.data,
+    imageSize: imageSizeOf(options),
+    batchSize: options.batch,
+    microBatchSize: options.microBatch,
+    seed: options.seed,
+    onNotice: say,
+  });
+  const config = trainConfig(options, data.classes.length, data.stepsPerEpoch);
+  const { start, trackedBatches } = await initialState(options, config);
+  const server = await serve(options);
+  const engine = new ThreadedEngine(
+    options.threads === undefined ? {} : { numThreads: options.threads },
+  );
+  const phones: HeadlessWorker[] = [];
+  try {
+    const run = options.run ?? newRunPath(config.model.architecture, new Date());
+    const folder = await RunFolder.create(run, config, { classes: data.classes });
+    announce(options, config, server);
+    const progress = new TrainProgress(config, start.step);
+    const records: Records = { steps: [], evaluations: [] };
+    server.pool.onJoin = (worker) => {
+      progress.notice(`Worker ${worker.id} joined: ${worker.device}`);
+      worker.idle(whyIdle(config));
+    };
+    let interrupt: (error: Error) => void = () => undefined;
+    const workersFailed = new Promise<never>((_resolve, reject) => (interrupt = reject));
+    workersFailed.catch(() => undefined);
+    const events: TrainerEvents = {
+      notice: (text) => progress.notice(text),
+      plan: (_cut, stages) => progress.plan(stages),
+      step: (record) => {
+        records.steps.push(record);
+        folder.record(record);
+        progress.step(record);
+      },
+      evaluation: (record) => {
+        records.evaluations.push(record);
+        folder.record(record);
+        progress.evaluation(record);
+      },
+      checkpoint: async (snapshot) => {
+        await folder.flush();
+        return saveCheckpoint(folder.checkpoints, {
+          model: config.model,
+          state: snapshot.state,
+          step: snapshot.step,
+          numBatchesTracked:
+            trackedBatches + (snapshot.step * config.batchSize) / config.microBatchSize,
+          metadata: { classes: JSON.stringify(data.classes), seed: String(config.seed) },
+        });
+      },
+    };
+    const hostStage = new LocalStage(engine);
+    const pool = server.pool;
+    const trainer = new Trainer({ config, data, hostStage, pool, start, events, workersFailed });
+    const stopListening = stopOnSignal(trainer, interrupt, progress);
+    await startPhones(options, config, server.url, phones, interrupt);
+    let outcome: TrainOutcome;
+    try {
+      outcome = await trainer.run();
+    } finally {
+      progress.stop();
+      stopListening();
+      for (const worker of pool.workers) worker.finish('The run is over.');
+    }
+    await folder.flush();
+    const result = trainResult(outcome, records, config, run, pool.bytes);
+    say(summary(result, Date.now() - started));
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  } finally {
+    await Promise.all(phones.map((phone) => phone.close()));
+    await engine.dispose();
+    await server.close();
+    await data.close();
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function initialState(
+  { weights, newHead, seed }: TrainOptions,
+  config: TrainConfig,
+): Promise<{ start: Snapshot; trackedBatches: number }> {
+  const model = buildResNet(config.model);
+  const fresh = initialize(model.units, seed);
+  if (weights === undefined) return { start: { step: 0, state: fresh }, trackedBatches: 0 };
+  const loaded = await loadWeights(weights, model, { replaceHead: newHead });
+  say(`Weights from ${weights}${newHead ? ', with a fresh classifier' : ''}.`);
+  return {
+    start: { step: 0, state: new Map([...fresh, ...loaded.state]) },
+    trackedBatches: loaded.numBatchesTracked,
+  };
+}
+
+async function serve({ listen, port }: TrainOptions): Promise<HostServer> {
+  try {
+    return await startServer(listen, port ?? defaultPort);
+  } catch (error) {
+    if (port !== undefined || !(error instanceof ListenError)) throw error;
+    return startServer(listen, 0);
+  }
+}
+
+function announce({ listen }: TrainOptions, config: TrainConfig, server: HostServer): void {
+  const { model, batchSize, microBatchSize, steps, epochs, schedule } = config;
+  const length = epochs === null ? `${steps} steps` : `${epochs} epochs, ${steps} steps`;
+  say(
+    `${model.architecture}, ${model.numClasses} classes, batch ${batchSize} as ${batchSize / microBatchSize} x ${microBatchSize}, ${length}, schedule ${schedule}`,
+  );
+  say(`Worker page: ${server.url}`);
+  if (isLoopback(listen)) {
+    say(
+      '  It listens on this computer alone: a browser here can join, a phone can not. --listen 0.0.0.0 opens it to the network.',
+    );
+  } else {
+    say(
+      '  Anyone who can reach this address can join and sees the network and its activations: there is no pairing yet. Phones also need https for WebGPU.',
+    );
+  }
+}
+
+function whyIdle({ cut }: TrainConfig): string {
+  if (cut === 'auto') return 'The computer is training; this device takes its part soon.';
+  if (cut.length === 0) return 'This run keeps everything on the computer (--cut none).';
+  return 'Joined. The run has what it needs, or still waits for other devices.';
+}
+
+/** First signal: end after this step, with a checkpoint. Second: end now. */
+function stopOnSignal(
+  trainer: Trainer,
+  interrupt: (error: Error) => void,
+  progress: TrainProgress,
+): () => void {
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) process.exit(130);
+    asked = true;
+    progress.notice('Stopping after this step; once more to stop at once.');
+    trainer.stop();
+    interrupt(new Error('stopped before the workers that it waits for had come'));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return () => {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  };
+}
+
+async function startPhones(
+  { headlessWorker }: TrainOptions,
+  { cut }: TrainConfig,
+  url: string,
+  phones: HeadlessWorker[],
+  failed: (error: Error) => void,
+): Promise<void> {
+  const asked = headlessWorker === true ? undefined : headlessWorker;
+  if (headlessWorker === undefined) return;
+  // Without a number: as many as the cut needs.
+  const count = asked ?? (cut === 'auto' ? 1 : cut.length);
+  for (let index = 0; index < count; index++) {
+    const phone = await startHeadlessWorker({ url, onPageError: (text) => say(`page: ${text}`) });
+    say(`Headless worker: ${phone.description}`);
+    phones.push(phone);
+    void phone.closed.then((reason) => {
+      failed(new Error(`the headless browser is gone: ${reason}`));
+    });
+  }
+}
