@@ -15,10 +15,12 @@ export class Canvas {
 
   /** Gives every pixel a mixture of two colours; `mix` is 0 for the first and 1 for the second. */
   fill(first: Color, second: Color, mix: (x: number, y: number) => number): void {
-    this.#blend(0, 0, this.size, this.size, (x, y, blend) => {
-      blend(first, 1);
-      blend(second, mix(x, y));
-    });
+    for (let y = 0; y < this.size; y++) {
+      for (let x = 0; x < this.size; x++) {
+        this.#blend(x, y, first, 1);
+        this.#blend(x, y, second, mix(x + 0.5, y + 0.5));
+      }
+    }
   }
 
   /**
@@ -36,40 +38,30 @@ export class Canvas {
     const top = Math.max(0, Math.floor(centerY - reach - 1));
     const right = Math.min(this.size, Math.ceil(centerX + reach + 1));
     const bottom = Math.min(this.size, Math.ceil(centerY + reach + 1));
-    this.#blend(left, top, right, bottom, (x, y, blend) => {
-      const coverage = Math.min(1, Math.max(0, 0.5 - distance(x, y)));
-      if (coverage > 0) blend(color(x, y), coverage);
-    });
+    for (let y = top; y < bottom; y++) {
+      for (let x = left; x < right; x++) {
+        const coverage = Math.min(1, 0.5 - distance(x + 0.5, y + 0.5));
+        if (coverage > 0) this.#blend(x, y, color(x + 0.5, y + 0.5), coverage);
+      }
+    }
   }
 
   /** RGB bytes (size, size, 3) with normal noise of the given deviation (0 to 1) on every value. */
   toBytes(noise: number, random: Random): Uint8Array {
-    return Uint8Array.from(this.#pixels, (value) => {
-      const noisy = Math.round(255 * (value + noise * random.normal()));
-      return Math.min(255, Math.max(0, noisy));
-    });
+    const bytes = new Uint8Array(this.#pixels.length);
+    for (let index = 0; index < bytes.length; index++) {
+      const value = Math.round(255 * ((this.#pixels[index] ?? 0) + noise * random.normal()));
+      bytes[index] = Math.min(255, Math.max(0, value));
+    }
+    return bytes;
   }
 
-  #blend(
-    left: number,
-    top: number,
-    right: number,
-    bottom: number,
-    visit: (x: number, y: number, blend: (color: Color, share: number) => void) => void,
-  ): void {
+  #blend(x: number, y: number, color: Color, share: number): void {
     const pixels = this.#pixels;
-    let index = 0;
-    const blend = (color: Color, share: number): void => {
-      for (let channel = 0; channel < 3; channel++) {
-        const old = pixels[index + channel] ?? 0;
-        pixels[index + channel] = old + share * ((color[channel] ?? 0) - old);
-      }
-    };
-    for (let y = top; y < bottom; y++) {
-      for (let x = left; x < right; x++) {
-        index = 3 * (y * this.size + x);
-        visit(x + 0.5, y + 0.5, blend);
-      }
+    const index = 3 * (y * this.size + x);
+    for (let channel = 0; channel < 3; channel++) {
+      const old = pixels[index + channel] ?? 0;
+      pixels[index + channel] = old + share * ((color[channel] ?? 0) - old);
     }
   }
 }

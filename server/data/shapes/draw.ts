@@ -59,7 +59,7 @@ function paintStroke(canvas: Canvas, random: Random): void {
     (x, y) => {
       const along = Math.abs(cos * (x - centerX) + sin * (y - centerY));
       const across = cos * (y - centerY) - sin * (x - centerX);
-      return Math.hypot(Math.max(0, along - half), across) - width;
+      return Math.sqrt(Math.max(0, along - half) ** 2 + across ** 2) - width;
     },
   );
 }
@@ -73,7 +73,7 @@ function paintBlob(canvas: Canvas, random: Random): void {
   canvas.paint(
     () => color,
     { centerX, centerY, reach: radius },
-    (x, y) => Math.hypot(x - centerX, y - centerY) - radius,
+    (x, y) => Math.sqrt((x - centerX) ** 2 + (y - centerY) ** 2) - radius,
   );
 }
 
