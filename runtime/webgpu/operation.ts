@@ -13,9 +13,10 @@ export interface InputGradient extends Value {
 /**
  * The memory that an operation works on.
  *
- * How long memory lives is not declared but seen: what only the dispatches of one pass touch is
- * shared by all micro-batches and reused within the pass; what a later pass of the same micro-batch
- * reads is kept for each micro-batch in flight.
+ * How long memory lives is not declared but seen (`lifetimes.ts`): memory that a pass binds for
+ * reading first, an earlier pass of the same micro-batch has left there, and each micro-batch in
+ * flight has its own. Memory that every pass binds as mutable first is begun anew each time and
+ * shared by all.
  */
 export interface OperationContext {
   /** An activation of the unit. */
