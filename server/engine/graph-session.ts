@@ -1,9 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import type { BuiltGraph } from './graphs/names';
 
-/** Values by the names of a graph's inputs or outputs. */
-export type GraphValues = ReadonlyMap<string, Float32Array>;
-
 /** A graph that ONNX Runtime has compiled for this machine. Runs block the event loop. */
 export class GraphSession {
   readonly #graph: BuiltGraph;
