@@ -99,6 +99,16 @@ test('connecting, waiting, loading, training, evaluating, finished', async () =>
   expect(phone.errors).toEqual([]);
 });
 
+test('a share that is too large for the graphics processor', async () => {
+  const { assignments } = planPipeline({ ...smallRun, imageSize: 4096 }, []);
+  const [assignment] = assignments;
+  if (!assignment) throw new Error('expected one stage');
+  const prepared = guest.worker.prepare(assignment);
+  await expect(prepared).rejects.toThrow(/is gone: it failed \(limits-too-small\): .*micro-batch/);
+  await phone.shows('failed limits-too-small');
+  await phone.says(/smaller --micro-batch gives this device less to hold/);
+});
+
 test('Stop leaves the run and says how to go on', async () => {
   guest.worker.idle('Nothing to do yet.');
   await phone.shows('waiting');

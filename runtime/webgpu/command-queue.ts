@@ -1,6 +1,10 @@
+import type { FailureReason } from '../worker/status';
+
 /** The GPU device is gone: low memory, a hang, or a page that was hidden. It must be made anew. */
 export class DeviceLostError extends Error {
   override readonly name = 'DeviceLostError';
+  /** The page's. */
+  readonly reason: FailureReason = 'device-lost';
 }
 
 /** The device refused a command: a fault in the engine. */

@@ -6,6 +6,7 @@ import {
   type TgpuLayoutStorage,
   type TgpuLayoutUniform,
 } from 'typegpu';
+import type { FailureReason } from '../worker/status';
 import type { Region } from './memory';
 
 /** How activations, gradients and weights are bound: `array<vec4f>`. */
@@ -39,6 +40,8 @@ export interface Dispatch {
 /** More workgroups than WebGPU lets one dispatch have. */
 export class DispatchSizeError extends Error {
   override readonly name = 'DispatchSizeError';
+  /** The page's. */
+  readonly reason: FailureReason = 'limits-too-small';
 }
 
 /** Every WebGPU device allows this many workgroups in each dimension; none in Safari allows more. */

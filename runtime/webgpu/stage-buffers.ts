@@ -1,10 +1,17 @@
+import type { FailureReason } from '../worker/status';
 import { planLifetimes } from './lifetimes';
 import type { Allocation } from './memory';
 import type { StagePlan } from './stage-plan';
 
-/** A stage needs more memory than the device gives; nothing was allocated. */
+/** A stage needs more memory than the device gives; nothing was allocated. `reason` is the page's. */
 export class StageMemoryError extends Error {
   override readonly name = 'StageMemoryError';
+  readonly reason: Extract<FailureReason, 'limits-too-small' | 'out-of-memory'>;
+
+  constructor(reason: StageMemoryError['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /** One GPU buffer to be, and the allocations that it stands for. */
@@ -64,6 +71,7 @@ export class StageBuffers {
     for (const { label, bytes } of [...this.#common, ...this.#kept]) {
       if (bytes > limit) {
         throw new StageMemoryError(
+          'limits-too-small',
           `${label}: ${bytes} bytes in one buffer, the device allows ${limit}; use a smaller micro-batch`,
         );
       }
@@ -79,6 +87,7 @@ export class StageBuffers {
     if (error) {
       this.destroy();
       throw new StageMemoryError(
+        'out-of-memory',
         `the device has no ${this.bytes} bytes for the stage; use a smaller micro-batch or move the cut (${error.message})`,
       );
     }
