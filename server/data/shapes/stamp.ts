@@ -83,7 +83,7 @@ export async function entriesOf(folder: string): Promise<string[]> {
     if (code === 'ENOENT') return [];
     if (code === 'ENOTDIR') {
       throw new DatasetError(
-        `${folder} is a file: expected an empty folder or none; give another folder`,
+        `${folder} is a file or lies in one: expected an empty folder or none; give another folder`,
         { cause: error },
       );
     }

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rename, rm, rmdir, writeFile } from 'node:fs/pro
 import { basename, dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { Random } from '../../../runtime/random';
+import { DatasetError } from '../error';
 import { drawShape } from './draw';
 import { outlines } from './outline';
 import {
@@ -35,7 +36,7 @@ export interface WrittenShapes {
  * what it is. The folder is either as before or whole at every moment. A whole set of the same
  * options that stands there already is left as it is.
  *
- * @throws DatasetError when the folder holds anything else, which is never touched
+ * @throws DatasetError when the folder holds anything else, which is never touched, or can't be written
  */
 export async function writeShapes(
   folder: string,
@@ -45,8 +46,7 @@ export async function writeShapes(
   const path = resolve(folder);
   const count = stamp.classes.length * stamp.perClass;
   if (await holdsShapes(folder, stamp)) return { path, count, reused: true };
-  await mkdir(dirname(path), { recursive: true });
-  const partial = await mkdtemp(join(dirname(path), `.${basename(path)}-`));
+  const partial = await makeFolderBeside(path);
   try {
     // Temporary folders are the user's alone.
     await chmod(partial, 0o755);
@@ -61,8 +61,25 @@ export async function writeShapes(
     return { path, count, reused };
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
-    throw error;
+    throw error instanceof DatasetError ? error : unwritable(path, error);
   }
+}
+
+async function makeFolderBeside(path: string): Promise<string> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return await mkdtemp(join(dirname(path), `.${basename(path)}-`));
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+function unwritable(path: string, error: unknown): DatasetError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DatasetError(
+    `the shapes can't be written to ${path} (${reason.trim()}): expected a folder with room for them that this user may write to; free some space or give another folder`,
+    { cause: error },
+  );
 }
 
 async function drawAll(
@@ -75,8 +92,9 @@ async function drawAll(
   const total = classes.length * perClass;
   let next = 0;
   let written = 0;
+  let hasFailed = false;
   const drawNext = async (): Promise<void> => {
-    while (next < total) {
+    while (next < total && !hasFailed) {
       const number = next++;
       // A picture of each class in turn.
       const name = classes[number % classes.length] ?? '';
@@ -91,7 +109,17 @@ async function drawAll(
       onProgress?.(++written, total);
     }
   };
-  await Promise.all(Array.from({ length: encodedAtOnce }, drawNext));
+  const drawing = Array.from({ length: encodedAtOnce }, async () => {
+    try {
+      await drawNext();
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  });
+  // All of them have ended before the caller takes the folder away.
+  const failed = (await Promise.allSettled(drawing)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 /** False when something stands there by now. */
