@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { loadCheckpoint } from '../../server/checkpoint/load-checkpoint';
 import type { TrainResult } from '../../server/cli/train-result';
+import { startHeadlessWorker } from '../../server/headless/headless-worker';
 import { emptyFolder, lastJson, runTandem, startTandem } from './run-tandem';
 
 const small = [
@@ -73,6 +74,28 @@ test('a worker that is stopped in mid-run ends it with a message and a checkpoin
   expect(error).toMatch(/^Worker 1 \(.+\) is gone: .+ Step \d+ was the last whole one/);
   expect((await loadCheckpoint(join(folder, checkpoint))).step).toBeGreaterThanOrEqual(3);
 }, 120_000);
+
+test('a browser that opens the page of a running training takes its part', async () => {
+  const folder = await emptyFolder();
+  const host = startTandem(folder, ...small, '--steps', '1000');
+  const [url] = await host.sees(/http:\/\/localhost:\d+\//);
+  await host.sees(/step \d+\/1000/);
+  const phone = await startHeadlessWorker({ url, software: true });
+  onTestFinished(() => phone.close());
+  await host.sees(/takes over from layer2\.1 on/);
+  await host.sees(/stage 2: layer2\.1 to head on .+ \(webgpu/);
+  const [, step] = await host.sees(/stage 2:[\s\S]*step (\d+)\/1000/);
+  // The page goes away again: the computer goes on alone, and nothing is lost.
+  await phone.kill();
+  await host.sees(/is gone: .+ The computer goes back to its copy of step \d+/);
+  await host.sees(/goes back[\s\S]*stage 1: stem to head[\s\S]*step \d+\/1000/);
+  host.process.kill('SIGINT');
+  const result = lastJson<TrainResult>(await host.ended);
+  expect(result.cut).toBe('none');
+  expect(result.losses).toHaveLength(result.steps);
+  expect(result.steps).toBeGreaterThan(Number(step));
+  expect(result.bytesReceived).toBeGreaterThan(1e6);
+}, 200_000);
 
 test('an interrupt ends the run after its step, with a checkpoint', async () => {
   const folder = await emptyFolder();

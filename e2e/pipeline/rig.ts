@@ -164,6 +164,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
       hostStage: new LocalStage(hostEngine),
       pool: server.pool,
       start: { step: 0, state: initialize(buildResNet(config.model).units, config.seed) },
+      waitFor: 0,
       workersFailed: new Promise(() => undefined),
       events: {
         notice: (text) => void notices.push(text),

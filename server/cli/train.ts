@@ -77,9 +77,20 @@ export async function train(options: TrainOptions): Promise<void> {
     };
     const hostStage = new LocalStage(engine);
     const pool = server.pool;
-    const trainer = new Trainer({ config, data, hostStage, pool, start, events, workersFailed });
+    const numPhones = phonesAskedFor(options);
+    const waitFor = Math.max(options.waitFor, numPhones);
+    const trainer = new Trainer({
+      config,
+      data,
+      hostStage,
+      pool,
+      start,
+      events,
+      waitFor,
+      workersFailed,
+    });
     const stopListening = stopOnSignal(trainer, interrupt, progress);
-    await startPhones(options, config, server.url, phones, interrupt);
+    await startPhones(numPhones, server.url, phones, interrupt);
     let outcome: TrainOutcome;
     try {
       outcome = await trainer.run();
@@ -172,17 +183,18 @@ function stopOnSignal(
   };
 }
 
+/** Without a number as many as the cut needs; one where the run chooses its cut. */
+function phonesAskedFor({ headlessWorker, cut }: TrainOptions): number {
+  if (headlessWorker === true) return cut === 'auto' ? 1 : cut.length;
+  return headlessWorker ?? 0;
+}
+
 async function startPhones(
-  { headlessWorker }: TrainOptions,
-  { cut }: TrainConfig,
+  count: number,
   url: string,
   phones: HeadlessWorker[],
   failed: (error: Error) => void,
 ): Promise<void> {
-  const asked = headlessWorker === true ? undefined : headlessWorker;
-  if (headlessWorker === undefined) return;
-  // Without a number: as many as the cut needs.
-  const count = asked ?? (cut === 'auto' ? 1 : cut.length);
   for (let index = 0; index < count; index++) {
     const phone = await startHeadlessWorker({ url, onPageError: (text) => say(`page: ${text}`) });
     say(`Headless worker: ${phone.description}`);

@@ -58,6 +58,8 @@ export interface TrainerOptions {
   readonly pool: WorkerPool;
   readonly start: Snapshot;
   readonly events: TrainerEvents;
+  /** Workers to wait for before the first step; a fixed cut waits for as many as it needs. */
+  readonly waitFor: number;
   /** Rejects when the workers that were asked for can't come (a headless browser that died). */
   readonly workersFailed: Promise<never>;
 }
@@ -112,9 +114,9 @@ export class Trainer {
 
   /** Runs to the end; the last checkpoint holds the state after the last whole step. */
   async run(): Promise<TrainOutcome> {
-    const { pool, workersFailed } = this.#options;
+    const { pool, waitFor, workersFailed } = this.#options;
     const remoteStages = this.#plan.assignments.length - 1;
-    await pool.waitFor(remoteStages, workersFailed);
+    await pool.waitFor(Math.max(remoteStages, waitFor), workersFailed);
     const waiting = pool.workers.slice(0, remoteStages);
     await this.#withRecovery(() => this.#build(this.#plan, waiting, this.#snapshots.newest));
     try {
