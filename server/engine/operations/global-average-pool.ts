@@ -1,10 +1,15 @@
 import { elementCount, type Shape } from '../../../runtime/tensor';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
-import { elementWise, reduce, reshape, scalar } from '../onnx/operators';
+import { elementWise, reshape, scalar } from '../onnx/operators';
 
-/** (N, C, H, W) to (N, C). */
+/**
+ * (N, C, H, W) to (N, C). Not ReduceMean: its order of summation follows the memory's alignment,
+ * which differs between a value inside the graph and one that comes from another stage.
+ */
 export function globalAveragePool(graph: ModelBuilder, input: Value): Value {
-  return reduce(graph, 'ReduceMean', input, [2, 3], { keep: false });
+  const [samples = 0, channels = 0] = input.shape;
+  const means = graph.node('GlobalAveragePool', [input], [samples, channels, 1, 1]);
+  return reshape(graph, means, [samples, channels]);
 }
 
 export function globalAveragePoolInputGradient(
