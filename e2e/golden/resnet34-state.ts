@@ -1,4 +1,4 @@
-import type { Model, TensorSpec } from '../../runtime/model/graph';
+import { buffersOf, type Model, type TensorSpec } from '../../runtime/model/graph';
 import { elementCount, type NamedTensors } from '../../runtime/tensor';
 import { valuesOf, type Distribution } from './values';
 
@@ -9,6 +9,19 @@ export function formulaState({ units }: Model): NamedTensors {
       .flatMap(({ parameters, buffers }) => [...parameters, ...buffers])
       .map((spec) => [spec.name, valuesOf(spec.name, spec.shape, distributionOf(spec))]),
   );
+}
+
+/** The state that `round_trip.py` saves: the same, with running statistics as training leaves them. */
+export function trainedState(model: Model): NamedTensors {
+  const state = formulaState(model);
+  for (const { name, shape } of buffersOf(model.units)) {
+    const isMean = name.endsWith('running_mean');
+    state.set(
+      name,
+      valuesOf(name, shape, isMean ? { scale: 0.2, offset: 0 } : { scale: 0.5, offset: 1 }),
+    );
+  }
+  return state;
 }
 
 function distributionOf({ name, shape }: TensorSpec): Distribution {

@@ -16,7 +16,6 @@ chosen so that this stays well below the bounds that the engines are held to.
 import json
 import math
 import pathlib
-import sys
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ MICRO_BATCHES = 2
 MICRO_BATCH = 4
 CLASSES = 10
 OPTIMIZER = {"momentum": 0.9, "nesterov": False, "weightDecay": 1e-4}
-LEARNING_RATE = float(sys.argv[1]) if len(sys.argv) > 1 else 0.003
+LEARNING_RATE = 0.003
 
 
 def initial_state(model):
