@@ -5,7 +5,7 @@ import { buildResNet, type Architecture } from '../../runtime/model/resnet';
 import { ReferenceStage } from '../../runtime/reference/stage';
 import type { NamedTensors, Shape, Tensor } from '../../runtime/tensor';
 import { OnnxEngine, type CpuEngineOptions } from './onnx-engine';
-import { at64, normal, relativeError, specOf } from './stage-fixture';
+import { at64, normal, randomState, relativeError, specOf, unitOf } from './stage-fixture';
 
 const labels = Int32Array.of(2, 0, 1);
 
@@ -93,21 +93,45 @@ const stages: [string, StageSpec, Shape][] = [
   ],
 ];
 
+// Sizes at which a product or a convolution left to itself sums by the number of threads.
+const ends = { input: 'input', output: 'out' };
+const linear = { kind: 'linear', ...ends, weight: 'w', bias: 'b' } as const;
+const shortcut = { kind: 'convolution', ...ends, weight: 'w', kernel: 1, stride: 2 } as const;
+stages.push(
+  [
+    'linear, more classes than samples',
+    specOf([unitOf([{ ...linear, inFeatures: 512, outFeatures: 100 }])], [512], {
+      microBatchSize: 8,
+    }),
+    [100],
+  ],
+  [
+    'shortcut of 256 channels',
+    specOf(
+      [unitOf([{ ...shortcut, padding: 0, inChannels: 128, outChannels: 256 }])],
+      [128, 27, 28],
+    ),
+    [256, 14, 14],
+  ],
+);
+
 const runs = (['blocked', 'standard'] as const).flatMap((layout) =>
   stages.map(([name, ...rest]) => [`${name}, ${layout} layout`, layout, ...rest] as const),
 );
 
 test.each(runs)('%s: bitwise the same', async (_name, layout, spec, outputShape) => {
   const engine = await loaded(spec, { numThreads: 2, layout });
+  await engine.importState(randomState(spec.units));
   const first = await stepOf(engine, spec, outputShape, false);
   expect(first.has('input gradient 0')).toBe(spec.needsInputGradient);
-  await engine.importState(initialize(spec.units, 3));
+  await engine.importState(randomState(spec.units));
   expect(differing(first, await stepOf(engine, spec, outputShape, false)), 'again').toEqual([]);
-  await engine.importState(initialize(spec.units, 3));
+  await engine.importState(randomState(spec.units));
   expect(differing(first, await stepOf(engine, spec, outputShape, true)), 'halves').toEqual([]);
   await engine.dispose();
-  for (const numThreads of [1, 3]) {
+  for (const numThreads of [1, 3, 8]) {
     const other = await loaded(spec, { numThreads, layout });
+    await other.importState(randomState(spec.units));
     const step = await stepOf(other, spec, outputShape, false);
     expect(differing(first, step), `${numThreads} threads`).toEqual([]);
     await other.dispose();

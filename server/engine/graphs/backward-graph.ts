@@ -124,7 +124,7 @@ class BackwardBuilder {
       graph.output(gradientName(operation.weight), gradient);
     } else {
       const value = this.#value(input);
-      const { weight, bias } = linearWeightGradient(graph, operation, value, outputGradient);
+      const { weight, bias } = linearWeightGradient(graph, value, outputGradient);
       graph.output(gradientName(operation.weight), weight);
       graph.output(gradientName(operation.bias), bias);
     }
@@ -208,7 +208,7 @@ class BackwardBuilder {
         return globalAveragePoolInputGradient(graph, outputGradient, inputShape);
       case 'linear': {
         const weight = stateInput(this.#scope, operation.weight);
-        return linearInputGradient(graph, operation, outputGradient, weight);
+        return linearInputGradient(graph, outputGradient, weight);
       }
     }
   }

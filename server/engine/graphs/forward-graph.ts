@@ -73,7 +73,7 @@ export function forwardOf(scope: Scope, operation: Operation): Value {
     case 'globalAveragePool':
       return globalAveragePool(graph, input);
     case 'linear':
-      return linear(graph, operation, input, state(operation.weight), state(operation.bias));
+      return linear(graph, input, state(operation.weight), state(operation.bias));
   }
 }
 

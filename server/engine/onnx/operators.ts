@@ -68,3 +68,55 @@ export function reduce(
   const inputs = [value, graph.integers(axes)];
   return graph.node(type, inputs, shape, { keepdims: keep ? 1 : 0 });
 }
+
+/**
+ * The matrix product of two matrices, each transposed where asked for.
+ *
+ * ONNX Runtime splits the longer side of the result among its threads. The shorter the columns'
+ * part of a thread, the longer the parts in which it sums; the rows' part doesn't matter. So the
+ * longer side are the rows, or the bits would depend on the number of threads.
+ */
+export function matrixProduct(
+  graph: ModelBuilder,
+  a: Value,
+  b: Value,
+  { transA = false, transB = false }: { transA?: boolean; transB?: boolean },
+): Value {
+  const rows = a.shape[transA ? 1 : 0] ?? 0;
+  const columns = b.shape[transB ? 0 : 1] ?? 0;
+  const gemm = (
+    left: Value,
+    right: Value,
+    shape: Shape,
+    leftTurned: boolean,
+    rightTurned: boolean,
+  ) =>
+    graph.node('Gemm', [left, right], shape, {
+      transA: Number(leftTurned),
+      transB: Number(rightTurned),
+    });
+  if (rows >= columns) return gemm(a, b, [rows, columns], transA, transB);
+  const turned = gemm(b, a, [columns, rows], !transB, !transA);
+  // As a batch of one: ONNX Runtime would fuse a plain Transpose into the Gemm, and turn it back.
+  const batch = reshape(graph, turned, [1, columns, rows]);
+  return reshape(graph, transpose(graph, batch, [0, 2, 1]), [rows, columns]);
+}
+
+/**
+ * The pixels of (N, C, h, w) at every `stride`-th place of (N, C, H, W), with zeros between: the
+ * gradient of skipping pixels.
+ */
+export function spreadPixels(
+  graph: ModelBuilder,
+  value: Value,
+  stride: number,
+  [samples = 0, channels = 0, height = 0, width = 0]: Shape,
+): Value {
+  if (stride === 1) return value;
+  const [, , rows = 0, columns = 0] = value.shape;
+  const pixels = reshape(graph, value, [samples * channels, rows, 1, columns, 1]);
+  const spread = pad(graph, pixels, [0, 0, 0, 0, 0], [0, 0, stride - 1, 0, stride - 1]);
+  const whole = reshape(graph, spread, [samples, channels, rows * stride, columns * stride]);
+  if (rows * stride === height && columns * stride === width) return whole;
+  return slice(graph, whole, [2, 3], { start: [0, 0], end: [height, width] });
+}

@@ -2,7 +2,7 @@ import type { Convolution } from '../../../runtime/model/graph';
 import type { Shape } from '../../../runtime/tensor';
 import { blockedConvolution } from '../onnx/blocked-layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
-import { reduce, reshape, slice, transpose } from '../onnx/operators';
+import { reduce, reshape, slice, spreadPixels, transpose } from '../onnx/operators';
 
 /** Which of a convolution's weights a graph reads, each in the order that it needs. */
 export interface WeightOrder {
@@ -21,15 +21,16 @@ export function forwardWeightOrder(
 }
 
 /**
- * How the input gradient wants its weights. It is a convolution with the rotated weights; with a
- * stride it is a transposed convolution, which takes the weights as they are and is slower.
+ * How the input gradient wants its weights. It is a convolution with the rotated weights, but for
+ * kernels that reach over a stride: there it is a transposed convolution, which takes the weights
+ * as they are and is slower.
  */
 export function inputGradientWeightOrder(
   operation: Convolution,
   blockSize: number | undefined,
 ): WeightOrder {
   const { stride, padding, kernel } = operation;
-  const rotated = stride === 1 && padding < kernel;
+  const rotated = (stride === 1 && padding < kernel) || (kernel === 1 && padding === 0);
   return { rotated, blockSize: rotated && fits(operation, blockSize) ? blockSize : undefined };
 }
 
@@ -66,15 +67,22 @@ export function convolutionInputGradient(
   inputShape: Shape,
 ): Value {
   const { kernel, stride, padding } = operation;
-  const around = kernel - 1 - padding;
-  if (blockSize !== undefined) {
-    const window = { stride: 1, padding: around };
-    return blockedConvolution(graph, outputGradient, weight, inputShape, window);
-  }
   if (rotated) {
-    return graph.node('Conv', [outputGradient, weight], inputShape, {
-      pads: [around, around, around, around],
-    });
+    const around = kernel - 1 - padding;
+    const [samples = 0, , ...size] = outputGradient.shape;
+    const denseShape = [
+      samples,
+      operation.inChannels,
+      ...size.map((pixels) => pixels + 2 * around - kernel + 1),
+    ];
+    const window = { stride: 1, padding: around };
+    const dense =
+      blockSize === undefined
+        ? graph.node('Conv', [outputGradient, weight], denseShape, {
+            pads: [around, around, around, around],
+          })
+        : blockedConvolution(graph, outputGradient, weight, denseShape, window);
+    return spreadPixels(graph, dense, stride, inputShape);
   }
   // Pixels behind the last window: the plain transposed convolution would leave them out.
   const outputPadding = [2, 3].map((axis) => {

@@ -1,7 +1,7 @@
 import type { PadShortcut } from '../../../runtime/model/graph';
 import type { Shape } from '../../../runtime/tensor';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
-import { pad, reshape, slice } from '../onnx/operators';
+import { pad, slice, spreadPixels } from '../onnx/operators';
 
 export function padShortcut(graph: ModelBuilder, operation: PadShortcut, input: Value): Value {
   const { inChannels, outChannels, stride } = operation;
@@ -24,15 +24,5 @@ export function padShortcutInputGradient(
 ): Value {
   const before = (outChannels - inChannels) / 2;
   const kept = slice(graph, outputGradient, [1], { start: [before], end: [before + inChannels] });
-  if (stride === 1) return kept;
-  const [samples = 0, , rows = 0, columns = 0] = kept.shape;
-  const pixels = reshape(graph, kept, [samples * inChannels, rows, 1, columns, 1]);
-  const spread = pad(graph, pixels, [0, 0, 0, 0, 0], [0, 0, stride - 1, 0, stride - 1]);
-  const [, , height = 0, width = 0] = inputShape;
-  return slice(
-    graph,
-    reshape(graph, spread, [samples, inChannels, rows * stride, columns * stride]),
-    [2, 3],
-    { start: [0, 0], end: [height, width] },
-  );
+  return spreadPixels(graph, kept, stride, inputShape);
 }
