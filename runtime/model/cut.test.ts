@@ -16,7 +16,10 @@ test('a cut names the first unit of the next stage', () => {
 });
 
 test.each([
-  ['layer3.7', "cut 'layer3.7': resnet18 has no such unit; expected none, auto, or one of layer1.0"],
+  [
+    'layer3.7',
+    "cut 'layer3.7': resnet18 has no such unit; expected none, auto, or one of layer1.0",
+  ],
   ['stem', "cut 'stem': the first unit can't start a second stage"],
 ])('%s is refused with the remedy', (cut, message) => {
   expect(() => stages(cut)).toThrow(message);

@@ -144,10 +144,7 @@ const hostMessage = v.variant('type', [
 type Housekeeping = 'credit' | 'ping' | 'pong';
 
 /** What a worker says, but for what the connection itself takes care of. */
-export type WorkerMessage = Exclude<
-  v.InferOutput<typeof workerMessage>,
-  { type: Housekeeping }
->;
+export type WorkerMessage = Exclude<v.InferOutput<typeof workerMessage>, { type: Housekeeping }>;
 /** What the host says, but for what the connection itself takes care of. */
 export type HostMessage = Exclude<v.InferOutput<typeof hostMessage>, { type: Housekeeping }>;
 export type StageAssignment = v.InferOutput<typeof stage>;
