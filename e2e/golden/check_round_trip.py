@@ -29,7 +29,10 @@ def main():
     print(config["architecture"], model.load_state_dict(load_file(path), strict=True))
     with torch.no_grad():
         logits = model.eval()(pictures())
-    print(f"step {metadata['tandem.step']}, num_batches_tracked {model.bn1.num_batches_tracked.item()}")
+    print(
+        f"step {metadata['tandem.step']}, "
+        f"num_batches_tracked {model.bn1.num_batches_tracked.item()}"
+    )
     if not rest:
         print(logits)
         return

@@ -1,7 +1,8 @@
 """What is stored of a result: all values of a small tensor; of a large one every `stride`-th value,
 its root mean square, and its projection on a fixed direction, which any value can change:
 
-    projection = sum(value[i] * direction[i]) / sqrt(count),   direction = values("direction", count)
+    projection = sum(value[i] * direction[i]) / sqrt(count)
+    direction  = values("direction", count)
 
 `stride` is the smallest prime that leaves `limit` values or fewer and does not divide the count, so
 that the sample meets every row, column and channel.

@@ -2,10 +2,12 @@
 
     python3 resnet34.py          writes resnet34.json and resnet34.safetensors here (a minute)
 
-Needs torch, torchvision, numpy and safetensors, of any version (made with PyTorch 2.13).
+Needs torch, torchvision, numpy and safetensors (made with PyTorch 2.13; nothing here needs a recent
+one).
 
-64x64 pictures, a batch of 8 in 2 micro-batches of 4: batch norm sees each micro-batch by itself, and
-the gradients are those of the mean loss over all 8. Weights, pictures and labels are values.py's.
+64x64 pictures, a batch of 8 in 2 micro-batches of 4: batch norm sees each micro-batch by itself,
+and the gradients are those of the mean loss over all 8. Weights, pictures and labels are
+values.py's.
 
 The reference is float64, rounded at the end. How much of a difference float32 makes by itself is
 measured by running the same steps in float32 with three orders of summation (oneDNN, oneDNN with
@@ -62,7 +64,9 @@ def initial_state(model):
 def batch(step, micro_batch):
     name = f"step{step}.{micro_batch}"
     pictures = values(f"{name}/pictures", (MICRO_BATCH, 3, 64, 64), math.sqrt(3))
-    return torch.from_numpy(pictures), torch.from_numpy(labels(f"{name}/labels", MICRO_BATCH, CLASSES))
+    return torch.from_numpy(pictures), torch.from_numpy(
+        labels(f"{name}/labels", MICRO_BATCH, CLASSES)
+    )
 
 
 def train(dtype, memory_format=torch.contiguous_format):
@@ -86,7 +90,9 @@ def train(dtype, memory_format=torch.contiguous_format):
             total += loss.item()
         optimizer.step()
         losses.append(total)
-    return losses, {key: value.detach().double().numpy() for key, value in model.state_dict().items()}
+    return losses, {
+        key: value.detach().double().numpy() for key, value in model.state_dict().items()
+    }
 
 
 def relative(actual, expected):
@@ -99,9 +105,14 @@ def divergence(run, reference):
     expected_losses, expected = reference
     model = resnet34(num_classes=CLASSES)
     start = initial_state(model)
-    errors = sorted(((relative(state[name], expected[name]), name) for name in expected), reverse=True)
+    errors = sorted(
+        ((relative(state[name], expected[name]), name) for name in expected), reverse=True
+    )
     update = lambda tensors: np.concatenate(
-        [(tensors[name] - start[name].double().numpy()).reshape(-1) for name, _ in model.named_parameters()]
+        [
+            (tensors[name] - start[name].double().numpy()).reshape(-1)
+            for name, _ in model.named_parameters()
+        ]
     )
     return {
         "losses": max(abs(a - b) / b for a, b in zip(losses, expected_losses)),

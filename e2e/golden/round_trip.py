@@ -2,11 +2,12 @@
 
     python3 round_trip.py        writes round-trip.json here
 
-Needs torch, torchvision, numpy and safetensors, of any version (made with PyTorch 2.13).
+Needs torch, torchvision, numpy and safetensors (made with PyTorch 2.13; nothing here needs a recent
+one).
 
-The file itself would be 85 MB. Its values are values.py's, so round-trip.json holds only its header,
-byte for byte as safetensors wrote it, and the SHA-256 of the whole: the test puts the file together
-again and proves that it is the same before it loads it.
+The file itself would be 85 MB. Its values are values.py's, so round-trip.json holds only its
+header, byte for byte as safetensors wrote it, and the SHA-256 of the whole: the test puts the file
+together again and proves that it is the same before it loads it.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ TRACKED = 40
 
 
 def trained_state(model):
-    """The state that the golden steps start from, with running statistics as training leaves them."""
+    """The state of resnet34.py with running statistics as training leaves them."""
     state = initial_state(model)
     for name, tensor in state.items():
         if name.endswith("running_mean"):

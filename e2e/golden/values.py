@@ -5,7 +5,7 @@
     unit  = (hash >> 8) / 2^23 - 1            in [-1, 1), exact in float32
     value = offset + scale * unit             in float64, then rounded to float32
 
-With `levels`, unit is one of the whole numbers 0 ... levels - 1 instead: (hash >> 8) * levels >> 24.
+With `levels`, unit is a whole number from 0 to levels - 1 instead: (hash >> 8) * levels >> 24.
 """
 
 import math
