@@ -3,32 +3,34 @@ import { Canvas, type Color } from './canvas';
 import type { Outline } from './outline';
 
 /**
- * Draws a shape: any colour, size, place and turn, on a background of gradient, stripes or blotches
- * with strokes and blobs about, under noise.
+ * Draws a shape lighter than its background: of any colour, size and place, turned by up to 40
+ * degrees, on a gradient, stripes or blotches, with strokes and blobs about, under noise.
  *
  * @returns RGB bytes (size, size, 3)
  */
 export function drawShape(outline: Outline, size: number, random: Random): Uint8Array {
   const canvas = new Canvas(size);
-  const first = randomColor(random);
+  const first = darkColor(random);
   const second = nearColor(first, random);
   canvas.fill(first, second, background(size, random));
-  const clutter = 3 + random.integer(4);
+  const clutter = 2 + random.integer(3);
   for (let count = 0; count < clutter; count++) {
     if (random.uniform() < 0.5) paintStroke(canvas, random);
     else paintBlob(canvas, random);
   }
-  paintShape(canvas, outline, farColor([first, second], random), random);
-  if (random.uniform() < 0.4) paintStroke(canvas, random);
-  return canvas.toBytes(random.between(0.01, 0.09), random);
+  paintShape(canvas, outline, lighterColor([first, second], random), random);
+  if (random.uniform() < 0.25) paintStroke(canvas, random);
+  return canvas.toBytes(random.between(0.01, 0.07), random);
 }
+
+const maxTurn = (40 / 180) * Math.PI;
 
 function paintShape(canvas: Canvas, outline: Outline, color: Color, random: Random): void {
   const { size } = canvas;
-  const radius = size * random.between(0.24, 0.42);
+  const radius = size * random.between(0.28, 0.44);
   const centerX = random.between(radius, size - radius);
   const centerY = random.between(radius, size - radius);
-  const turn = random.between(0, 2 * Math.PI);
+  const turn = random.between(-maxTurn, maxTurn);
   // Along the shape's own axis, so that a circle may be an oval and a square a rectangle.
   const stretch = random.between(0.85, 1);
   const [cos, sin] = [Math.cos(turn) / radius, Math.sin(turn) / radius];
@@ -108,23 +110,30 @@ function randomColor(random: Random): Color {
   return [random.uniform(), random.uniform(), random.uniform()];
 }
 
+function darkColor(random: Random): Color {
+  return [random.between(0, 0.6), random.between(0, 0.6), random.between(0, 0.6)];
+}
+
 function nearColor(color: Color, random: Random): Color {
   const near = (value: number): number =>
-    Math.min(1, Math.max(0, value + random.between(-0.25, 0.25)));
+    Math.min(1, Math.max(0, value + random.between(-0.2, 0.2)));
   return [near(color[0]), near(color[1]), near(color[2])];
 }
 
-/** A colour that stands out from all of these. */
-function farColor(from: readonly Color[], random: Random): Color {
-  // Ends: the two are at most 0.25 apart in a channel, so every corner of the colour cube is at
-  // least 0.375 away from both or can be reached from one that is.
+/**
+ * A colour that stands out from the background's by being lighter. (Of shapes that are lighter or
+ * darker, a network learns nothing for several epochs.)
+ */
+function lighterColor(than: readonly Color[], random: Random): Color {
+  const lightest = Math.max(...than.map(luma));
+  // Ends: no background is lighter than 0.8.
   for (;;) {
     const color = randomColor(random);
-    if (from.every((other) => colorDistance(color, other) > 0.3)) return color;
+    if (luma(color) > lightest + 0.15) return color;
   }
 }
 
-/** Weighted as the eye weighs red, green and blue; 0 to 1. */
-function colorDistance(a: Color, b: Color): number {
-  return Math.hypot(0.55 * (a[0] - b[0]), 0.77 * (a[1] - b[1]), 0.33 * (a[2] - b[2]));
+/** How light a colour is, 0 to 1. */
+function luma([red, green, blue]: Color): number {
+  return 0.3 * red + 0.59 * green + 0.11 * blue;
 }

@@ -4,7 +4,7 @@ import { DatasetError } from '../error';
 import { outlines } from './outline';
 
 /** Of what is drawn and of the stamp: a change of either makes other data. */
-const shapesVersion = 1;
+const shapesVersion = 2;
 export const stampName = 'shapes.json';
 export interface ShapesOptions {
   /** Pictures of each of the ten classes; 600 unless given. */

@@ -49,7 +49,7 @@ test('ten classes of JPEG files, with a stamp that says what they are', async ()
   expect([format, width, height]).toEqual(['jpeg', 16, 16]);
   expect(JSON.parse(await readFile(join(target, 'shapes.json'), 'utf8'))).toEqual({
     format: 'tandem shapes',
-    version: 1,
+    version: 2,
     ...small,
     classes,
   });
@@ -91,7 +91,7 @@ test.each<[string, () => Promise<unknown>, string]>([
   [
     'shapes of other options',
     () => writeShapes(target, { ...small, seed: 9 }),
-    'holds shapes drawn with other options: expected {"format":"tandem shapes","version":1,"perClass":3,"size":16,"seed":4',
+    'holds shapes drawn with other options: expected {"format":"tandem shapes","version":2,"perClass":3,"size":16,"seed":4',
   ],
   [
     'shapes of which one is gone',
@@ -151,7 +151,7 @@ test('ensureShapes draws once into a folder named by its options', async () => {
     started.push([count, path]);
   };
   const path = await ensureShapes(folder.path, { ...small, onStart });
-  expect(path).toBe(join(folder.path, 'shapes-v1-16px-3-seed4'));
+  expect(path).toBe(join(folder.path, 'shapes-v2-16px-3-seed4'));
   expect(await ensureShapes(folder.path, { ...small, onStart })).toBe(path);
   expect(started).toEqual([[30, path]]);
   expect(await ensureShapes(folder.path, { ...small, seed: 5 })).not.toBe(path);
