@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { TrainResult } from '../../server/cli/train-result';
 
 const launcher = resolve('server/tandem.js');
 
@@ -66,11 +67,17 @@ export function runTandem(folder: string, ...args: readonly string[]): Promise<E
 }
 
 /** The last line of standard output, parsed. */
-export function lastJson<Result>({ stdout, stderr }: Ended): Result {
+export function lastJson({ stdout, stderr }: Ended): unknown {
   const line = stdout.trim().split('\n').at(-1) ?? '';
   try {
-    return JSON.parse(line) as Result;
+    return JSON.parse(line);
   } catch {
     throw new Error(`expected a line of JSON, got '${line}'; standard error:\n${stderr}`);
   }
+}
+
+/** The result of a `tandem train --json` that went well. */
+export function trainResultOf(ended: Ended): TrainResult {
+  if (ended.code !== 0) throw new Error(`exit code ${String(ended.code)}:\n${ended.stderr}`);
+  return lastJson(ended) as TrainResult;
 }

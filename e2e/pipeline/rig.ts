@@ -96,7 +96,7 @@ export interface JoinedWorker {
   cut(): void;
 }
 
-export async function joinWorker(server: HostServer, engine: StageEngine): Promise<JoinedWorker> {
+async function joinWorker(server: HostServer, engine: StageEngine): Promise<JoinedWorker> {
   const worker = new PipelineWorker({ engine, agent: 'test', onStatus: () => undefined });
   const webSocket = new WebSocket(new URL('/worker', server.url.replace('http', 'ws')), {
     perMessageDeflate: false,

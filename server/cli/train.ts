@@ -9,7 +9,7 @@ import type { Snapshot } from '../coordinator/snapshots';
 import { Trainer, type TrainerEvents, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
 import { ThreadedEngine } from '../engine/threaded-engine';
-import { startHeadlessWorker, type HeadlessWorker } from '../headless/headless-worker';
+import type { HeadlessWorker } from '../headless/headless-worker';
 import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
 import { checkOptions, imageSizeOf, trainConfig } from './train-config';
 import type { TrainOptions } from './train-options';
@@ -195,6 +195,9 @@ async function startPhones(
   phones: HeadlessWorker[],
   failed: (error: Error) => void,
 ): Promise<void> {
+  if (count === 0) return;
+  // Loaded only here: Playwright takes half a second to start.
+  const { startHeadlessWorker } = await import('../headless/headless-worker');
   for (let index = 0; index < count; index++) {
     const phone = await startHeadlessWorker({ url, onPageError: (text) => say(`page: ${text}`) });
     say(`Headless worker: ${phone.description}`);
