@@ -2,16 +2,18 @@ import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
 import { LocalStage } from '../../runtime/pipeline/stage';
 import { loadWeights } from '../checkpoint/load-weights';
-import { saveCheckpoint } from '../checkpoint/save-checkpoint';
 import type { TrainConfig } from '../coordinator/config';
 import { newRunPath, RunFolder } from '../coordinator/run-folder';
 import type { Snapshot } from '../coordinator/snapshots';
-import { Trainer, type TrainerEvents, type TrainOutcome } from '../coordinator/trainer';
+import { Trainer, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
 import { ThreadedEngine } from '../engine/threaded-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
 import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
+import { phonesAskedFor, startPhones } from './phones';
+import { stopOnSignal } from './stop-on-signal';
 import { checkOptions, imageSizeOf, trainConfig } from './train-config';
+import { trainEvents } from './train-events';
 import type { TrainOptions } from './train-options';
 import { TrainProgress } from './train-progress';
 import { summary, trainResult, type Records } from './train-result';
@@ -43,38 +45,16 @@ export async function train(options: TrainOptions): Promise<void> {
     announce(options, config, server);
     const progress = new TrainProgress(config, start.step);
     const records: Records = { steps: [], evaluations: [] };
+    const notice = (text: string): void => progress.notice(text);
     server.pool.onJoin = (worker) => {
-      progress.notice(`Worker ${worker.id} joined: ${worker.device}`);
+      notice(`Worker ${worker.id} joined: ${worker.device}`);
       worker.idle(whyIdle(config));
     };
     let interrupt: (error: Error) => void = () => undefined;
     const workersFailed = new Promise<never>((_resolve, reject) => (interrupt = reject));
     workersFailed.catch(() => undefined);
-    const events: TrainerEvents = {
-      notice: (text) => progress.notice(text),
-      plan: (_cut, stages) => progress.plan(stages),
-      step: (record) => {
-        records.steps.push(record);
-        folder.record(record);
-        progress.step(record);
-      },
-      evaluation: (record) => {
-        records.evaluations.push(record);
-        folder.record(record);
-        progress.evaluation(record);
-      },
-      checkpoint: async (snapshot) => {
-        await folder.flush();
-        return saveCheckpoint(folder.checkpoints, {
-          model: config.model,
-          state: snapshot.state,
-          step: snapshot.step,
-          numBatchesTracked:
-            trackedBatches + (snapshot.step * config.batchSize) / config.microBatchSize,
-          metadata: { classes: JSON.stringify(data.classes), seed: String(config.seed) },
-        });
-      },
-    };
+    const { classes } = data;
+    const events = trainEvents({ config, classes, trackedBatches, folder, progress, records });
     const hostStage = new LocalStage(engine);
     const pool = server.pool;
     const numPhones = phonesAskedFor(options);
@@ -89,8 +69,8 @@ export async function train(options: TrainOptions): Promise<void> {
       waitFor,
       workersFailed,
     });
-    const stopListening = stopOnSignal(trainer, interrupt, progress);
-    await startPhones(numPhones, server.url, phones, interrupt);
+    const stopListening = stopOnSignal(trainer, interrupt, notice);
+    await startPhones(numPhones, server.url, phones, interrupt, notice);
     let outcome: TrainOutcome;
     try {
       outcome = await trainer.run();
@@ -161,49 +141,4 @@ function whyIdle({ cut }: TrainConfig): string {
   if (cut === 'auto') return 'The computer is training; this device takes its part soon.';
   if (cut.length === 0) return 'This run keeps everything on the computer (--cut none).';
   return 'Joined. The run has what it needs, or still waits for other devices.';
-}
-
-/** First signal: end after this step, with a checkpoint. Second: end now. */
-function stopOnSignal(
-  trainer: Trainer,
-  interrupt: (error: Error) => void,
-  progress: TrainProgress,
-): () => void {
-  let asked = false;
-  const onSignal = (): void => {
-    if (asked) process.exit(130);
-    asked = true;
-    progress.notice('Stopping after this step; once more to stop at once.');
-    trainer.stop();
-    interrupt(new Error('stopped before the workers that it waits for had come'));
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  return () => {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  };
-}
-
-/** Without a number as many as the cut needs; one where the run chooses its cut. */
-function phonesAskedFor({ headlessWorker, cut }: TrainOptions): number {
-  if (headlessWorker === true) return cut === 'auto' ? 1 : cut.length;
-  return headlessWorker ?? 0;
-}
-
-async function startPhones(
-  count: number,
-  url: string,
-  phones: HeadlessWorker[],
-  failed: (error: Error) => void,
-): Promise<void> {
-  if (count === 0) return;
-  // Loaded only here: Playwright takes half a second to start.
-  const { startHeadlessWorker } = await import('../headless/headless-worker');
-  for (let index = 0; index < count; index++) {
-    const phone = await startHeadlessWorker({ url, onPageError: (text) => say(`page: ${text}`) });
-    say(`Headless worker: ${phone.description}`);
-    phones.push(phone);
-    void phone.closed.then((reason) => {
-      failed(new Error(`the headless browser is gone: ${reason}`));
-    });
-  }
 }

@@ -114,9 +114,14 @@ export class Trainer {
 
   /** Runs to the end; the last checkpoint holds the state after the last whole step. */
   async run(): Promise<TrainOutcome> {
-    const { pool, waitFor, workersFailed } = this.#options;
+    const { pool, waitFor, workersFailed, events } = this.#options;
     const remoteStages = this.#plan.assignments.length - 1;
-    await pool.waitFor(Math.max(remoteStages, waitFor), workersFailed);
+    const needed = Math.max(remoteStages, waitFor);
+    const missing = needed - pool.workers.length;
+    if (missing > 0) {
+      events.notice(`Waiting for ${missing} ${missing === 1 ? 'worker' : 'workers'} to join.`);
+    }
+    await pool.waitFor(needed, workersFailed);
     const waiting = pool.workers.slice(0, remoteStages);
     await this.#withRecovery(() => this.#build(this.#plan, waiting, this.#snapshots.newest));
     try {

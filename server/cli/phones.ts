@@ -1,0 +1,35 @@
+import type { HeadlessWorker } from '../headless/headless-worker';
+import type { TrainOptions } from './train-options';
+
+/** Without a number as many as the cut needs; one where the run chooses its cut. */
+export function phonesAskedFor({ headlessWorker, cut }: TrainOptions): number {
+  if (headlessWorker === true) return cut === 'auto' ? 1 : cut.length;
+  return headlessWorker ?? 0;
+}
+
+/**
+ * Starts local headless browsers as workers and adds each to `phones`; `failed` hears of one that
+ * is gone.
+ */
+export async function startPhones(
+  count: number,
+  url: string,
+  phones: HeadlessWorker[],
+  failed: (error: Error) => void,
+  report: (text: string) => void,
+): Promise<void> {
+  if (count === 0) return;
+  // Loaded only here: Playwright takes half a second to start.
+  const { startHeadlessWorker } = await import('../headless/headless-worker');
+  for (let index = 0; index < count; index++) {
+    const phone = await startHeadlessWorker({
+      url,
+      onPageError: (text) => report(`page: ${text}`),
+    });
+    report(`Headless worker: ${phone.description}`);
+    phones.push(phone);
+    void phone.closed.then((reason) => {
+      failed(new Error(`the headless browser is gone: ${reason}`));
+    });
+  }
+}
