@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import type { TrainConfig } from '../coordinator/config';
 import type { EvaluationRecord, StageRecord, StepRecord } from '../coordinator/trainer';
 
@@ -10,6 +10,8 @@ const smoothing = 0.1;
 /** Shows a run on standard error: a bar in a terminal, a line now and then elsewhere. */
 export class TrainProgress {
   readonly #config: TrainConfig;
+  /** The library's way to write lines above a bar is a group of bars, here of one. */
+  readonly #bars: MultiBar | undefined;
   readonly #bar: SingleBar | undefined;
   #shown: { loss: number; accuracy: number; ms: number } | undefined;
   #lastLineAt = 0;
@@ -17,7 +19,7 @@ export class TrainProgress {
   constructor(config: TrainConfig, startStep: number) {
     this.#config = config;
     if (!process.stderr.isTTY) return;
-    this.#bar = new SingleBar(
+    this.#bars = new MultiBar(
       {
         stream: process.stderr,
         format: '{bar} step {value}/{total}  {facts}',
@@ -28,7 +30,7 @@ export class TrainProgress {
       },
       Presets.shades_classic,
     );
-    this.#bar.start(config.steps, startStep, { facts: '' });
+    this.#bar = this.#bars.create(config.steps, startStep, { facts: '' });
   }
 
   notice(text: string): void {
@@ -70,7 +72,7 @@ export class TrainProgress {
   }
 
   stop(): void {
-    this.#bar?.stop();
+    this.#bars?.stop();
   }
 
   #facts({ step }: StepRecord): string {
@@ -88,9 +90,8 @@ export class TrainProgress {
 
   #line(text: string): void {
     this.#lastLineAt = Date.now();
-    // The bar is drawn again below the line at its next update.
-    if (this.#bar) process.stderr.write('\r\x1b[K');
-    process.stderr.write(`${text}\n`);
+    if (this.#bars) this.#bars.log(`${text}\n`);
+    else process.stderr.write(`${text}\n`);
   }
 }
 

@@ -121,7 +121,10 @@ async function serve({ listen, port }: TrainOptions): Promise<HostServer> {
 
 function announce({ listen }: TrainOptions, config: TrainConfig, server: HostServer): void {
   const { model, batchSize, microBatchSize, steps, epochs, schedule } = config;
-  const length = epochs === null ? `${steps} steps` : `${epochs} epochs, ${steps} steps`;
+  const length =
+    epochs === null
+      ? `${steps} steps`
+      : `${steps} steps (${epochs} ${epochs === 1 ? 'epoch' : 'epochs'})`;
   say(
     `${model.architecture}, ${model.numClasses} classes, batch ${batchSize} as ${batchSize / microBatchSize} x ${microBatchSize}, ${length}, schedule ${schedule}`,
   );
