@@ -12,7 +12,7 @@ const tolerance = 1e-4;
 const config = {
   ...smallRun,
   steps: 10,
-  learningRate: { ...smallRun.learningRate, peak: 0.001 },
+  learningRate: { ...smallRun.learningRate, peak: 0.0003 },
 };
 const phones: HeadlessWorker[] = [];
 const cpu = () => new OnnxEngine({ numThreads: 1 });
