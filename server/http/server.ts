@@ -55,8 +55,8 @@ export async function startServer(
   });
   let workers = 0;
   server.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://host');
-    if (pathname !== '/worker') {
+    // Not through URL: it throws for targets such as `//`.
+    if (request.url?.split('?')[0] !== '/worker') {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
       return;
     }
