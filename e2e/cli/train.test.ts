@@ -75,7 +75,7 @@ test('a worker that is stopped in mid-run ends it with a message and a checkpoin
   const ended = await host.ended;
   expect(ended.code).toBe(1);
   const { error, checkpoint } = lastJson(ended) as { error: string; checkpoint: string };
-  expect(error).toMatch(/^Worker 1 \(.+\) is gone: .+ Step \d+ was the last whole one/);
+  expect(error).toMatch(/^Worker 1 \(.+\) is gone: .+ Step \d+ of 500 was the last whole one/);
   expect((await loadCheckpoint(join(folder, checkpoint))).step).toBeGreaterThanOrEqual(3);
 }, 120_000);
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { RunInterruptedError } from '../../server/coordinator/trainer';
+import type { TrainingData, ValidationBatch } from '../../server/coordinator/training-data';
 import { OnnxEngine } from '../../server/engine/onnx-engine';
 import { differences, noiseData, runTraining, smallRun } from './rig';
 
@@ -17,7 +18,7 @@ test('a fixed cut that loses its worker ends with the state of the last whole st
   });
   expect(run.error).toBeInstanceOf(RunInterruptedError);
   expect(run.error?.message).toMatch(
-    /^Worker 1 \(.+\) is gone: .+ Step 13 was the last whole one; its state is in the checkpoint$/,
+    /^Worker 1 \(.+\) is gone: .+ Step 13 of 30 was the last whole one; its state is in the checkpoint$/,
   );
   expect(run.notices.join('\n')).toContain('copy of step 10 and computes 3 steps again');
   const undisturbed = await runTraining({ config: { ...smallRun, steps: 13 }, hostEngine: cpu() });
@@ -57,6 +58,61 @@ test('a run that chooses its cut takes a worker in, loses it, and ends where it 
   expect(differences(run.kept?.state, undisturbed.kept?.state)).toEqual([]);
 });
 
+test('a worker that goes after the last step takes nothing with it', async () => {
+  const run = await runTraining({
+    config: { ...smallRun, steps: 12, cut: ['layer2.1'] },
+    hostEngine: cpu(),
+    workerEngines: [cpu()],
+    onStep: ({ step }, [worker]) => {
+      if (step === 12) worker?.cut();
+    },
+  });
+  const undisturbed = await runTraining({ config: { ...smallRun, steps: 12 }, hostEngine: cpu() });
+  expect(run.error).toBeUndefined();
+  expect(run.kept?.step).toBe(12);
+  expect(differences(run.kept?.state, undisturbed.kept?.state)).toEqual([]);
+});
+
+test('a loss that is no number ends the run with the state before it', async () => {
+  const config = { ...smallRun, steps: 20 };
+  const data = noiseData(config);
+  const poisoned: TrainingData = {
+    ...data,
+    batch: async (step) => {
+      const batch = await data.batch(step);
+      if (step === 6) batch[1]?.input.data.fill(Number.NaN);
+      return batch;
+    },
+  };
+  for (const cut of [[], ['layer2.1']]) {
+    const run = await runTraining({
+      config: { ...config, cut },
+      data: poisoned,
+      hostEngine: cpu(),
+      workerEngines: cut.map(cpu),
+    });
+    expect(run.error?.message).toMatch(
+      /^Step 6: the loss is NaN; .+ Step 5 of 20 was the last whole one; its state is in the checkpoint$/,
+    );
+    const undisturbed = await runTraining({ config: { ...smallRun, steps: 5 }, hostEngine: cpu() });
+    expect(run.kept?.step).toBe(5);
+    expect(differences(run.kept?.state, undisturbed.kept?.state)).toEqual([]);
+  }
+});
+
+test('validation pictures that can not be read end the run with its state, and no hang', async () => {
+  const config = { ...smallRun, steps: 8, cut: ['layer2.1'] };
+  const data: TrainingData = {
+    ...noiseData(config, 4),
+    async *validation() {
+      yield await Promise.reject<ValidationBatch>(new Error('too many broken pictures'));
+    },
+  };
+  const run = await runTraining({ config, data, hostEngine: cpu(), workerEngines: [cpu()] });
+  expect(run.error?.message).toContain('Too many broken pictures. Step 4 of 8 was the last whole');
+  expect(run.kept?.step).toBe(4);
+});
+
 test('the middle one of three stages goes away', async () => {
   const run = await runTraining({
     config: { ...smallRun, steps: 10, cut: ['layer2.0', 'layer3.0'] },
@@ -66,7 +122,7 @@ test('the middle one of three stages goes away', async () => {
       if (step === 4) first?.cut();
     },
   });
-  expect(run.error?.message).toContain('Step 4 was the last whole one');
+  expect(run.error?.message).toContain('Step 4 of 10 was the last whole one');
   const undisturbed = await runTraining({ config: { ...smallRun, steps: 4 }, hostEngine: cpu() });
   expect(differences(run.kept?.state, undisturbed.kept?.state)).toEqual([]);
 });

@@ -27,22 +27,26 @@ describe('on one kind of engine', async () => {
     expect(differences(run.kept?.state, alone.kept?.state)).toEqual([]);
   });
 
-  test('three and four stages give the same bits', async () => {
-    for (const cut of [
-      ['layer1.2', 'layer3.0'],
-      ['layer1.0', 'layer2.1', 'head'],
-    ]) {
-      const workerEngines = cut.map(cpu);
-      const run = await runTraining({
-        config: { ...smallRun, steps: 3, cut },
-        hostEngine: cpu(),
-        workerEngines,
-      });
-      expect(run.error).toBeUndefined();
-      expect(run.stages.map(({ units }) => units[0])).toEqual(['stem', ...cut]);
-      expect(run.losses).toEqual(alone.losses.slice(0, 3));
-    }
-  });
+  test.each(scheduleNames)(
+    '%s over three and four stages gives the same bits',
+    async (schedule) => {
+      const short = await runTraining({ config: { ...smallRun, steps: 3 }, hostEngine: cpu() });
+      for (const cut of [
+        ['layer1.2', 'layer3.0'],
+        ['layer1.0', 'layer2.1', 'head'],
+      ]) {
+        const run = await runTraining({
+          config: { ...smallRun, steps: 3, schedule, cut },
+          hostEngine: cpu(),
+          workerEngines: cut.map(cpu),
+        });
+        expect(run.error).toBeUndefined();
+        expect(run.stages.map(({ units }) => units[0])).toEqual(['stem', ...cut]);
+        expect(run.losses).toEqual(short.losses);
+        expect(differences(run.kept?.state, short.kept?.state)).toEqual([]);
+      }
+    },
+  );
 });
 
 test('evaluation through two stages gives the same numbers as on one', async () => {

@@ -81,9 +81,12 @@ export class Pipeline {
     const results: readonly LossResult[] = done.at(-1)?.results ?? [];
     const loss = results.reduce((sum, result) => sum + result.loss, 0) / results.length;
     if (!Number.isFinite(loss)) {
-      throw new DivergedError(
-        `step ${step}: the loss is ${loss}; expected a finite number. Lower --lr (it is ${learningRate} here) and start again from the last checkpoint.`,
+      const error = new DivergedError(
+        `step ${step}: the loss is ${loss}; expected a finite number. Start again with a lower --lr (it is ${learningRate} here)`,
       );
+      // The optimizer has moved every stage by such gradients: no state to go on from.
+      this.abort(error);
+      throw error;
     }
     return {
       loss,
@@ -103,15 +106,21 @@ export class Pipeline {
   ): AsyncGenerator<Tensor> {
     const done = this.#together((stage) => stage.evaluate(step, count));
     done.catch(() => undefined);
-    // Inputs are fed a few micro-batches ahead of the outputs, so that memory stays bounded.
-    const ahead = this.stages.length + 1;
-    let fed = 0;
-    let given = 0;
-    for await (const tensor of inputs) {
-      this.stages[0]?.deliver({ kind: 'activation', step, microBatch: fed++, tensor });
-      if (fed - given >= ahead) yield await this.#outputs.take(outputKey(step, given++));
+    try {
+      // Inputs are fed a few micro-batches ahead of the outputs, so that memory stays bounded.
+      const ahead = this.stages.length + 1;
+      let fed = 0;
+      let given = 0;
+      for await (const tensor of inputs) {
+        this.stages[0]?.deliver({ kind: 'activation', step, microBatch: fed++, tensor });
+        if (fed - given >= ahead) yield await this.#outputs.take(outputKey(step, given++));
+      }
+      while (given < fed) yield await this.#outputs.take(outputKey(step, given++));
+    } catch (error) {
+      // A picture that can't be read: the stages still wait for it.
+      this.abort(error instanceof Error ? error : new Error(String(error)));
+      throw error;
     }
-    while (given < fed) yield await this.#outputs.take(outputKey(step, given++));
     await done;
   }
 

@@ -72,7 +72,7 @@ export interface TrainOutcome {
   readonly stopped: boolean;
 }
 
-/** A run with a fixed cut lost a worker; everything up to the last whole step is kept. */
+/** A run ended before its time; what it had learnt is kept in the checkpoint. */
 export class RunInterruptedError extends Error {
   override readonly name = 'RunInterruptedError';
   readonly checkpoint: string;
@@ -95,6 +95,7 @@ export class Trainer {
   #stages: readonly StageRecord[] = [];
   #step: number;
   #evaluatedStep: number;
+  #keptStep: number;
   #stopping = false;
   #candidate: { worker: RemoteWorker; plan: PipelinePlan; isReady: boolean } | undefined;
   readonly #unfit = new WeakSet<RemoteWorker>();
@@ -104,6 +105,7 @@ export class Trainer {
     this.#snapshots = new Snapshots(options.start);
     this.#step = options.start.step;
     this.#evaluatedStep = options.start.step;
+    this.#keptStep = options.start.step;
     this.#plan = planPipeline(options.config, this.#fixedCut ?? []);
   }
 
@@ -127,11 +129,11 @@ export class Trainer {
     try {
       return await this.#train();
     } catch (error) {
-      // Bad pictures, a full disk: what stands after the last whole step is still worth keeping.
-      const isKept = error instanceof RunInterruptedError || this.#running.isAborted;
-      if (isKept || this.#step === this.#options.start.step) throw error;
-      const { checkpoint } = await this.#finish();
-      throw new RunInterruptedError(interruption(error, this.#step, checkpoint), checkpoint);
+      if (error instanceof RunInterruptedError || this.#step === this.#options.start.step) {
+        throw error;
+      }
+      // Bad pictures, a loss that is no number, a broken engine: what was learnt is kept.
+      throw await this.#interrupted(error);
     }
   }
 
@@ -139,7 +141,8 @@ export class Trainer {
     const { config } = this.#options;
     for (;;) {
       const outcome = await this.#withRecovery(async () => {
-        if (this.#evaluationIsDue()) await this.#evaluate();
+        if (this.#isDue(this.#evaluatedStep)) await this.#evaluate();
+        else if (this.#isDue(this.#keptStep) && this.#step < config.steps) await this.#keep();
         else if (this.#step >= config.steps || this.#stopping) return this.#finish();
         else {
           await this.#joinCandidate();
@@ -212,10 +215,11 @@ export class Trainer {
     return learningRateAt(learningRate, step, steps);
   }
 
-  #evaluationIsDue(): boolean {
+  /** Whether an epoch's end was reached after `lastDone`. */
+  #isDue(lastDone: number): boolean {
     const { data } = this.#options;
     return (
-      this.#step > this.#evaluatedStep &&
+      this.#step > lastDone &&
       this.#step % data.stepsPerEpoch === 0 &&
       data.validationCount > 0 &&
       !this.#stopping
@@ -228,14 +232,17 @@ export class Trainer {
     const evaluation = await evaluate(this.#running, data, step, config.microBatchSize);
     this.#evaluatedStep = step;
     events.evaluation({ step, epoch: step / data.stepsPerEpoch, ...evaluation });
-    if (step < config.steps) {
-      await events.checkpoint(await this.#snapshots.now(this.#running, step));
-    }
+  }
+
+  async #keep(): Promise<string> {
+    const snapshot = await this.#snapshots.now(this.#running, this.#step);
+    const checkpoint = await this.#options.events.checkpoint(snapshot);
+    this.#keptStep = snapshot.step;
+    return checkpoint;
   }
 
   async #finish(): Promise<TrainOutcome> {
-    const snapshot = await this.#snapshots.now(this.#running, this.#step);
-    const checkpoint = await this.#options.events.checkpoint(snapshot);
+    const checkpoint = await this.#keep();
     const stopped = this.#step < this.#options.config.steps;
     return { step: this.#step, checkpoint, stages: this.#stages, cut: this.#plan.cut, stopped };
   }
@@ -306,25 +313,58 @@ export class Trainer {
     }
   }
 
-  /**
-   * Rolls back to the newest state that the host holds and computes on the host alone what came
-   * after it, with the same data: the state after the last whole step is there again.
-   */
+  /** Goes on without the lost worker, or ends a run whose cut needs it. */
   async #recover(lost: WorkerLostError): Promise<void> {
     const { config, events, pool } = this.#options;
-    const snapshot = this.#snapshots.newest;
-    const steps = this.#step - snapshot.step;
+    const { step } = this.#snapshots.newest;
+    const again = this.#step - step;
     this.#pipeline?.abort(lost);
     events.notice(
-      `${capitalised(lost.message)}. The computer goes back to its copy of step ${snapshot.step}` +
-        (steps > 0 ? ` and computes ${steps} ${steps === 1 ? 'step' : 'steps'} again.` : '.'),
+      `${capitalised(lost.message)}. The computer goes back to its copy of step ${step}` +
+        (again > 0 ? ` and computes ${again} ${again === 1 ? 'step' : 'steps'} again.` : '.'),
     );
     for (const worker of pool.workers) worker.idle('Another device of this run went away.');
-    await this.#build(planPipeline(config, []), [], snapshot);
+    await this.#rollBack();
+    const isOver = this.#step >= config.steps || this.#stopping;
+    if (this.#fixedCut && !isOver) throw await this.#interrupted(lost);
+  }
+
+  /**
+   * Takes the newest state that the host holds and computes on the host alone what came after it,
+   * with the same data: the state after the last whole step is there again.
+   */
+  async #rollBack(): Promise<void> {
+    const snapshot = this.#snapshots.newest;
+    await this.#build(planPipeline(this.#options.config, []), [], snapshot);
     for (let step = snapshot.step + 1; step <= this.#step; step++) await this.#compute(step);
-    if (!this.#fixedCut) return;
-    const { checkpoint } = await this.#finish();
-    throw new RunInterruptedError(interruption(lost, this.#step, checkpoint), checkpoint);
+  }
+
+  /** Keeps the state after the last whole step, or the newest that can be had; the error for it. */
+  async #interrupted(cause: unknown): Promise<Error> {
+    const { config, events, start } = this.#options;
+    const reason = capitalised(cause instanceof Error ? cause.message : String(cause));
+    const lastWhole = this.#step;
+    try {
+      // An epoch of steps may take hours to compute again; its start is kept already.
+      const isNear = lastWhole - this.#snapshots.newest.step <= 2 * stepsPerSnapshot;
+      if (this.#running.isAborted && isNear) await this.#rollBack();
+      if (!this.#running.isAborted) {
+        const checkpoint = await this.#keep();
+        return new RunInterruptedError(
+          `${reason}. Step ${lastWhole} of ${config.steps} was the last whole one; its state is in ${checkpoint}`,
+          checkpoint,
+        );
+      }
+    } catch (error) {
+      events.notice(`Step ${lastWhole} can't be kept: ${String(error)}`);
+    }
+    const newest = this.#snapshots.newest;
+    if (newest.step === start.step) return cause instanceof Error ? cause : new Error(reason);
+    const checkpoint = await events.checkpoint(newest);
+    return new RunInterruptedError(
+      `${reason}. The state after step ${newest.step} of ${config.steps} is in ${checkpoint}`,
+      checkpoint,
+    );
   }
 }
 
@@ -333,11 +373,6 @@ function prepareOn(worker: RemoteWorker, plan: PipelinePlan): Promise<number> {
   const assignment = plan.assignments[1];
   if (!assignment) throw new RangeError('expected a plan of two stages');
   return worker.prepare(assignment);
-}
-
-function interruption(error: unknown, step: number, checkpoint: string): string {
-  const reason = error instanceof Error ? error.message : String(error);
-  return `${capitalised(reason)}. Step ${step} was the last whole one; its state is in ${checkpoint}`;
 }
 
 function capitalised(sentence: string): string {
