@@ -37,6 +37,11 @@ export interface StageSpec {
   readonly maxInFlight: number;
   /** False at the first stage: nobody waits for the gradient of the pictures. */
   readonly needsInputGradient: boolean;
+  /**
+   * False where each backward comes whole (`backward`), never in halves: an engine may then share
+   * the memory of output gradients among the micro-batches in flight. True where absent.
+   */
+  readonly splitsBackward?: boolean;
   /** At the last stage: softmax cross-entropy on the last unit's output. */
   readonly loss?: { readonly labelSmoothing: number };
   readonly optimizer: OptimizerConfig;

@@ -181,6 +181,11 @@ export class WebGpuEngine implements StageEngine {
             `${what}: ${spec.loss ? 'the loss makes the output gradient, got another' : 'expected an output gradient, got none'}`,
           );
         }
+        if (!withWeight && spec.splitsBackward === false) {
+          throw new EngineStateError(
+            `${what}: the stage was loaded for whole backwards (splitsBackward: false), got half of one`,
+          );
+        }
         if (outputGradient) expectShape(what, stage.plan.outputShape, outputGradient.shape);
         const place = inFlight.beginBackward(microBatch);
         if (withWeight) inFlight.end(microBatch);
@@ -191,7 +196,7 @@ export class WebGpuEngine implements StageEngine {
         const { memory, inputShape } = stage.plan;
         if (outputGradient) stage.write(memory.upload, outputGradient.data);
         const passes = withWeight
-          ? (['backwardInput', 'backwardWeight'] as const)
+          ? (['backwardInput', 'backwardWeight', 'backward'] as const)
           : (['backwardInput'] as const);
         const copies = staging ? [{ region: memory.download, to: staging }] : [];
         stage.submit(passes, place, copies);

@@ -1,4 +1,4 @@
-import type { Operation } from '../model/graph';
+import type { PlannedOperation } from './fusion';
 import type { Dispatch } from './kernel';
 import type { Region } from './memory';
 import type { TensorLayout } from './tensor-layout';
@@ -37,7 +37,7 @@ export interface OperationContext {
 }
 
 /** What turns an operation of the graph into kernel runs. */
-export interface OperationModule<Kind extends Operation> {
+export interface OperationModule<Kind extends PlannedOperation> {
   /** How the operation's parameters and running statistics lie in GPU memory, by name. */
   tensors?(operation: Kind): ReadonlyMap<string, TensorLayout>;
   /** Forward in training. */

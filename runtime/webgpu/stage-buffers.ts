@@ -42,6 +42,7 @@ export class StageBuffers {
         plan.evaluate,
         plan.backwardInput,
         plan.backwardWeight,
+        plan.backward,
         plan.optimizer,
       ],
       new Set(permanent),

@@ -1,5 +1,6 @@
-import { inferShapes, type Operation, type Unit } from '../model/graph';
+import { inferShapes, type Unit } from '../model/graph';
 import { ShapeError, type Shape } from '../tensor';
+import { fuse, type PlannedOperation } from './fusion';
 import type { OperationModule } from './operation';
 import { operationModules } from './operations';
 
@@ -7,8 +8,8 @@ import { operationModules } from './operations';
 export interface Step {
   readonly index: number;
   readonly unit: Unit;
-  readonly operation: Operation;
-  readonly module: OperationModule<Operation>;
+  readonly operation: PlannedOperation;
+  readonly module: OperationModule<PlannedOperation>;
 }
 
 /** The units of a stage as one graph: a unit's `input` is the output of the unit before. */
@@ -36,7 +37,7 @@ export class StageGraph {
     }
     this.output = key;
     this.steps = units
-      .flatMap((unit) => unit.operations.map((operation) => ({ unit, operation })))
+      .flatMap((unit) => fuse(unit).map((operation) => ({ unit, operation })))
       .map(({ unit, operation }, index) => ({
         index,
         unit,

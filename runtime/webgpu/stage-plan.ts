@@ -25,6 +25,8 @@ export interface StagePlan {
   /** From the uploaded output gradient (the loss's, where the stage has one) to `download`. */
   readonly backwardInput: readonly Dispatch[];
   readonly backwardWeight: readonly Dispatch[];
+  /** Both halves as one, where they never come apart: then the halves are empty, else this is. */
+  readonly backward: readonly Dispatch[];
   readonly optimizer: readonly Dispatch[];
   encodeStep(step: OptimizerStep): ArrayBuffer;
   readonly memory: StageMemory;
@@ -68,6 +70,12 @@ export function planStage(spec: StageSpec, maxBindingBytes: number): StagePlan {
   const training = new StageWalk(graph, options);
   const evaluation = new StageWalk(graph, options);
   const { dispatches: optimizer, encodeStep } = planOptimizer(spec, memory);
+  const splits = spec.splitsBackward ?? true;
+  const betweenBoundaries = (dispatches: readonly Dispatch[]): Dispatch[] => [
+    ...(spec.loss ? [] : [upload(memory, training.gradient(graph.output))]),
+    ...dispatches,
+    ...(needsInputGradient ? [download(memory, training.gradient(graph.input))] : []),
+  ];
   return {
     forward: [upload(memory, training.value(graph.input)), ...training.forward()],
     forwardOutput: [download(memory, training.value(graph.output))],
@@ -82,12 +90,9 @@ export function planStage(spec: StageSpec, maxBindingBytes: number): StagePlan {
       ...evaluation.evaluate(),
       download(memory, evaluation.value(graph.output)),
     ],
-    backwardInput: [
-      ...(spec.loss ? [] : [upload(memory, training.gradient(graph.output))]),
-      ...training.backwardInput(),
-      ...(needsInputGradient ? [download(memory, training.gradient(graph.input))] : []),
-    ],
-    backwardWeight: training.backwardWeight(),
+    backwardInput: splits ? betweenBoundaries(training.backwardInput()) : [],
+    backwardWeight: splits ? training.backwardWeight() : [],
+    backward: splits ? [] : betweenBoundaries(training.backward()),
     optimizer,
     encodeStep,
     memory,

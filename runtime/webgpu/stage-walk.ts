@@ -49,15 +49,27 @@ export class StageWalk {
   /** Starts from the gradient of the stage's output, which something else wrote. */
   backwardInput(): Dispatch[] {
     this.#written.add(this.#graph.output);
-    return this.#graph.steps
-      .toReversed()
-      .flatMap((step) => step.module.backwardInput(step.operation, this.#context(step)));
+    return this.#graph.steps.toReversed().flatMap((step) => this.#inputHalf(step));
   }
 
   backwardWeight(): Dispatch[] {
+    return this.#graph.steps.toReversed().flatMap((step) => this.#weightHalf(step));
+  }
+
+  /** Both halves, operation by operation, so that an output gradient is soon needed no more. */
+  backward(): Dispatch[] {
+    this.#written.add(this.#graph.output);
     return this.#graph.steps
       .toReversed()
-      .flatMap((step) => step.module.backwardWeight?.(step.operation, this.#context(step)) ?? []);
+      .flatMap((step) => [...this.#inputHalf(step), ...this.#weightHalf(step)]);
+  }
+
+  #inputHalf(step: Step): readonly Dispatch[] {
+    return step.module.backwardInput(step.operation, this.#context(step));
+  }
+
+  #weightHalf(step: Step): readonly Dispatch[] {
+    return step.module.backwardWeight?.(step.operation, this.#context(step)) ?? [];
   }
 
   value(key: string): Value {

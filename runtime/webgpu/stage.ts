@@ -12,6 +12,7 @@ export type PassName =
   | 'evaluate'
   | 'backwardInput'
   | 'backwardWeight'
+  | 'backward'
   | 'optimizer';
 
 const perMicroBatch = [
@@ -20,6 +21,7 @@ const perMicroBatch = [
   'forwardLoss',
   'backwardInput',
   'backwardWeight',
+  'backward',
 ] as const satisfies readonly PassName[];
 
 const common = ['evaluate', 'optimizer'] as const satisfies readonly PassName[];

@@ -6,7 +6,7 @@ import { toFloat32 } from '../../reference/tensor64';
 import { elementCount, tensor, type Shape, type Tensor } from '../../tensor';
 import { operationErrors } from '../operation-error';
 import { runOperation } from '../run-operation';
-import { convolution } from './convolution';
+import { convolution, convolutionWith, tileCounts } from './convolution';
 
 const fixture = dawnFixture();
 
@@ -62,11 +62,21 @@ function setUp({ batch, inChannels, outChannels, height, width, kernel, stride }
   return { operation, outputShape, inputs: { values: { input }, tensors, outputGradient } };
 }
 
-test.each([...cases, { ...oneChunk, kernel: 3, stride: 1 }])(
-  '$batch x $inChannels x $height x $width to $outChannels channels, kernel $kernel, stride $stride',
-  async (shape) => {
+/** Between them, every tile of every kernel. */
+const tiles = [0, 1, 2].map((tile) => ({
+  tile,
+  module: convolutionWith((pass) => Math.min(tile, tileCounts[pass] - 1)),
+}));
+
+const everyTile = [...cases, { ...oneChunk, kernel: 3, stride: 1 }].flatMap((shape) =>
+  tiles.map((tile) => ({ ...shape, ...tile })),
+);
+
+test.each(everyTile)(
+  'tile $tile: $batch x $inChannels x $height x $width to $outChannels channels, kernel $kernel, stride $stride',
+  async ({ module, ...shape }) => {
     const { operation, inputs } = setUp(shape);
-    const errors = await operationErrors(fixture.device, convolution, operation, inputs);
+    const errors = await operationErrors(fixture.device, module, operation, inputs);
     expect([...errors.keys()]).toEqual([
       'output',
       'gradient of input',
@@ -82,14 +92,20 @@ test.each([
   { ...oneChunk, kernel: 3, stride: 1 },
 ])('adds to the gradients that are there, $inChannels channels', async (shape) => {
   const { operation, inputs } = setUp(shape);
-  const errors = await operationErrors(fixture.device, convolution, operation, {
-    ...inputs,
-    inputGradients: { input: normal(inputs.values.input.shape, 4, 1) },
-    tensorGradients: new Map(
-      [...inputs.tensors].map(([name, { shape }]) => [name, normal(shape, 5, 1)]),
-    ),
-  });
-  expect(Math.max(...errors.values())).toBeLessThan(1e-5);
+  for (const { module } of tiles) {
+    const errors = await operationErrors(fixture.device, module, operation, {
+      ...inputs,
+      inputGradients: { input: normal(inputs.values.input.shape, 4, 1) },
+      tensorGradients: new Map(
+        [...inputs.tensors].map(([name, { shape }]) => [name, normal(shape, 5, 1)]),
+      ),
+    });
+    expect(Math.max(...errors.values())).toBeLessThan(1e-5);
+  }
+});
+
+test('the largest tile is the last', () => {
+  expect(tiles.length).toBe(Math.max(...Object.values(tileCounts)));
 });
 
 test('sums in one order: bit-identical from run to run', async () => {

@@ -1,170 +1,143 @@
-import { d } from 'typegpu';
-import addChunksCode from '../../../shaders/add-chunks.wgsl?raw';
-import inputGradientCode from '../../../shaders/convolution-input-gradient.wgsl?raw';
-import weightGradientCode from '../../../shaders/convolution-weight-gradient.wgsl?raw';
-import forwardCode from '../../../shaders/convolution.wgsl?raw';
 import type { Convolution } from '../../model/graph';
-import { defineKernel, dispatch, vectors } from '../kernel';
+import { dispatch } from '../kernel';
 import type { OperationModule } from '../operation';
 import { convolutionLayout } from '../tensor-layout';
 import type { ValueLayout } from '../value';
-
-const windowFields = {
-  inHeight: d.u32,
-  inWidth: d.u32,
-  inBlocks: d.u32,
-  outHeight: d.u32,
-  outWidth: d.u32,
-  outBlocks: d.u32,
-  kernel: d.u32,
-  stride: d.u32,
-  padding: d.u32,
-};
-
-const forwardKernel = defineKernel({
-  name: 'convolution',
-  code: forwardCode,
-  entries: {
-    params: { uniform: d.struct({ pixels: d.u32, ...windowFields }) },
-    x: { storage: vectors },
-    weight: { storage: vectors },
-    y: { storage: vectors, access: 'mutable' },
-  },
-  workgroupSize: [64, 1, 1],
-});
-
-const inputGradientKernel = defineKernel({
-  name: 'convolution-input-gradient',
-  code: inputGradientCode,
-  entries: {
-    params: {
-      uniform: d.struct({ batch: d.u32, ...windowFields, quads: d.u32, accumulate: d.u32 }),
-    },
-    dy: { storage: vectors },
-    weight: { storage: vectors },
-    dx: { storage: vectors, access: 'mutable' },
-  },
-  workgroupSize: [64, 1, 1],
-});
-
-const weightGradientKernel = defineKernel({
-  name: 'convolution-weight-gradient',
-  code: weightGradientCode,
-  entries: {
-    params: {
-      uniform: d.struct({
-        rows: d.u32,
-        rowsPerChunk: d.u32,
-        ...windowFields,
-        accumulate: d.u32,
-      }),
-    },
-    x: { storage: vectors },
-    dy: { storage: vectors },
-    chunkSums: { storage: vectors, access: 'mutable' },
-  },
-  workgroupSize: [64, 1, 1],
-});
-
-const addChunksKernel = defineKernel({
-  name: 'add-chunks',
-  code: addChunksCode,
-  entries: {
-    params: { uniform: d.struct({ count: d.u32, chunks: d.u32 }) },
-    chunkSums: { storage: vectors },
-    sum: { storage: vectors, access: 'mutable' },
-  },
-  workgroupSize: [64, 1, 1],
-});
-
-export const convolutionKernels = [
-  forwardKernel,
-  inputGradientKernel,
-  weightGradientKernel,
+import {
   addChunksKernel,
-] as const;
+  forwardTiles,
+  inputGradientTiles,
+  weightGradientTiles,
+} from './convolution-kernels';
 
-export const convolution: OperationModule<Convolution> = {
-  tensors({ weight, outChannels, inChannels, kernel }) {
-    return new Map([[weight, convolutionLayout(outChannels, inChannels, kernel)]]);
-  },
+/** The three products of a convolution; each has kernels for several tile sizes. */
+export type ConvolutionPass = 'forward' | 'inputGradient' | 'weightGradient';
 
-  forward(operation, context) {
-    const x = context.value(operation.input);
-    const y = context.value(operation.output);
-    const pixels = y.layout.batch * y.layout.height * y.layout.width;
-    return [
-      dispatch(forwardKernel, {
-        params: { pixels, ...window(operation, x.layout, y.layout) },
-        regions: { x: x.region, weight: context.tensor(operation.weight), y: y.region },
-        threads: Math.ceil(pixels / 4) * y.layout.blocks,
-      }),
-    ];
-  },
+/** All that decides which tile is the fastest on a device. */
+export interface ConvolutionShape {
+  readonly operation: Convolution;
+  readonly input: ValueLayout;
+  readonly output: ValueLayout;
+}
 
-  backwardInput(operation, context) {
-    const dx = context.inputGradient(operation.input);
-    if (!dx) return [];
-    const dy = context.outputGradient(operation.output);
-    const { batch, height, width, blocks } = dx.layout;
-    const quads = Math.ceil(Math.ceil(width / operation.stride) / 4);
-    return [
-      dispatch(inputGradientKernel, {
-        params: {
-          batch,
-          ...window(operation, dx.layout, dy.layout),
-          quads,
-          accumulate: Number(dx.accumulate),
-        },
-        regions: { dy: dy.region, weight: context.tensor(operation.weight), dx: dx.region },
-        threads: batch * height * operation.stride * quads * blocks,
-      }),
-    ];
-  },
+/** Chooses a kernel's tile: its index in the list of tiles, 0 the smallest. */
+export type TileChoice = (pass: ConvolutionPass, shape: ConvolutionShape) => number;
 
-  backwardWeight(operation, context) {
-    const x = context.value(operation.input);
-    const dy = context.outputGradient(operation.output);
-    const gradient = context.tensorGradient(operation.weight);
-    const taps = operation.kernel ** 2;
-    const threadsPerChunk = taps * x.layout.blocks * Math.ceil(dy.layout.blocks / 2);
-    const rows = dy.layout.batch * dy.layout.height;
-    const rowsPerChunk = Math.ceil(rows / chunkCount(rows, threadsPerChunk));
-    const chunks = Math.ceil(rows / rowsPerChunk);
-    const chunkSums =
-      chunks === 1 ? gradient : context.buffer('chunkSums', chunks * gradient.bytes);
-    const partial = dispatch(weightGradientKernel, {
-      params: {
-        rows,
-        rowsPerChunk,
-        ...window(operation, x.layout, dy.layout),
-        accumulate: Number(chunks === 1),
-      },
-      regions: { x: x.region, dy: dy.region, chunkSums },
-      threads: chunks * threadsPerChunk,
-    });
-    if (chunks === 1) return [partial];
-    const count = gradient.bytes / 16;
-    return [
-      partial,
-      dispatch(addChunksKernel, {
-        params: { count, chunks },
-        regions: { chunkSums, sum: gradient },
-        threads: count,
-      }),
-    ];
-  },
+/** How many tiles there are to choose from. */
+export const tileCounts: Readonly<Record<ConvolutionPass, number>> = {
+  forward: forwardTiles.length,
+  inputGradient: inputGradientTiles.length,
+  weightGradient: weightGradientTiles.length,
 };
+
+/**
+ * Convolution with the tiles that `choose` picks. Results don't depend on the choice but for the
+ * compiler's freedom to contract: every tile sums in the same order.
+ */
+export function convolutionWith(choose: TileChoice): OperationModule<Convolution> {
+  return {
+    tensors({ weight, outChannels, inChannels, kernel }) {
+      return new Map([[weight, convolutionLayout(outChannels, inChannels, kernel)]]);
+    },
+
+    forward(operation, context) {
+      const x = context.value(operation.input);
+      const y = context.value(operation.output);
+      const shape = { operation, input: x.layout, output: y.layout };
+      const { kernel, pixels, blocks } = tileOf(forwardTiles, choose('forward', shape));
+      const outPixels = y.layout.batch * y.layout.height * y.layout.width;
+      return [
+        dispatch(kernel, {
+          params: { pixels: outPixels, ...window(shape) },
+          regions: { x: x.region, weight: context.tensor(operation.weight), y: y.region },
+          threads: [Math.ceil(y.layout.blocks / blocks), Math.ceil(outPixels / pixels), 1],
+        }),
+      ];
+    },
+
+    backwardInput(operation, context) {
+      const dx = context.inputGradient(operation.input);
+      if (!dx) return [];
+      const dy = context.outputGradient(operation.output);
+      const { batch, height, width, blocks } = dx.layout;
+      const { stride } = operation;
+      const shape = { operation, input: dx.layout, output: dy.layout };
+      const tile = tileOf(inputGradientTiles, choose('inputGradient', shape));
+      // Pixels of the upper left class, the largest.
+      const pixels = batch * Math.ceil(height / stride) * Math.ceil(width / stride);
+      return [
+        dispatch(tile.kernel, {
+          params: { batch, ...window(shape), accumulate: Number(dx.accumulate) },
+          regions: { dy: dy.region, weight: context.tensor(operation.weight), dx: dx.region },
+          threads: [
+            Math.ceil(blocks / tile.blocks),
+            Math.ceil(pixels / tile.pixels),
+            stride * stride,
+          ],
+        }),
+      ];
+    },
+
+    backwardWeight(operation, context) {
+      const x = context.value(operation.input);
+      const dy = context.outputGradient(operation.output);
+      const gradient = context.tensorGradient(operation.weight);
+      const shape = { operation, input: x.layout, output: dy.layout };
+      const tile = tileOf(weightGradientTiles, choose('weightGradient', shape));
+      const { rows, rowsPerChunk, chunks } = chunksOf(shape);
+      const chunkSums =
+        chunks === 1 ? gradient : context.buffer('chunkSums', chunks * gradient.bytes);
+      const partial = dispatch(tile.kernel, {
+        params: { rows, rowsPerChunk, ...window(shape), accumulate: Number(chunks === 1) },
+        regions: { x: x.region, dy: dy.region, chunkSums },
+        threads:
+          chunks *
+          operation.kernel ** 2 *
+          Math.ceil(x.layout.blocks / tile.inBlocks) *
+          Math.ceil(dy.layout.blocks / tile.outBlocks),
+      });
+      if (chunks === 1) return [partial];
+      const count = gradient.bytes / 16;
+      return [
+        partial,
+        dispatch(addChunksKernel, {
+          params: { count, chunks },
+          regions: { chunkSums, sum: gradient },
+          threads: count,
+        }),
+      ];
+    },
+  };
+}
+
+/** What is known without measuring: large tiles load the least for each product. */
+export const largestTiles: TileChoice = (pass) => tileCounts[pass] - 1;
+
+export const convolution = convolutionWith(largestTiles);
 
 /** Enough threads to fill a phone's graphics processor several times over. */
 const wantedThreads = 16384;
 
-/** Depends on shapes alone, so that every device sums in one order. */
-function chunkCount(rows: number, threadsPerChunk: number): number {
-  return Math.min(rows, Math.ceil(wantedThreads / threadsPerChunk));
+/**
+ * Splits the output rows that a weight gradient sums over. Depends on shapes alone, so that every
+ * device and every tile sums in one order.
+ */
+function chunksOf({ operation, input, output }: ConvolutionShape) {
+  const rows = output.batch * output.height;
+  const pairs = Math.ceil(input.blocks / 2) * Math.ceil(output.blocks / 2);
+  const wanted = Math.ceil(wantedThreads / (operation.kernel ** 2 * pairs));
+  const rowsPerChunk = Math.ceil(rows / Math.min(rows, wanted));
+  return { rows, rowsPerChunk, chunks: Math.ceil(rows / rowsPerChunk) };
 }
 
-function window({ kernel, stride, padding }: Convolution, input: ValueLayout, output: ValueLayout) {
+function tileOf<Tile>(tiles: readonly Tile[], index: number): Tile {
+  const tile = tiles[index];
+  if (!tile) throw new Error(`tile ${index}: expected 0 to ${tiles.length - 1}`);
+  return tile;
+}
+
+function window({ operation, input, output }: ConvolutionShape) {
+  const { kernel, stride, padding } = operation;
   return {
     inHeight: input.height,
     inWidth: input.width,

@@ -1,12 +1,15 @@
-import type { Operation } from '../../model/graph';
+import type { PlannedOperation } from '../fusion';
 import type { Kernel } from '../kernel';
 import type { OperationModule } from '../operation';
 import { adamwKernels } from './adamw';
 import { add, addKernels } from './add';
 import { batchNorm } from './batch-norm';
 import { batchNormKernels } from './batch-norm-kernels';
+import { batchNormRelu } from './batch-norm-relu';
+import { batchNormReluKernels } from './batch-norm-relu-kernels';
 import { boundaryKernels } from './boundary';
-import { convolution, convolutionKernels } from './convolution';
+import { convolution } from './convolution';
+import { convolutionKernels } from './convolution-kernels';
 import { globalAveragePool, globalAveragePoolKernels } from './global-average-pool';
 import { linear, linearKernels } from './linear';
 import { maxPool, maxPoolKernels } from './max-pool';
@@ -16,13 +19,16 @@ import { sgdKernels } from './sgd';
 import { softmaxCrossEntropyKernels } from './softmax-cross-entropy';
 
 type Modules = {
-  readonly [Kind in Operation['kind']]: OperationModule<Extract<Operation, { kind: Kind }>>;
+  readonly [Kind in PlannedOperation['kind']]: OperationModule<
+    Extract<PlannedOperation, { kind: Kind }>
+  >;
 };
 
 export const operationModules: Modules = {
   relu,
   add,
   batchNorm,
+  batchNormRelu,
   convolution,
   globalAveragePool,
   linear,
@@ -36,6 +42,7 @@ export const kernels = [
   ...adamwKernels,
   ...addKernels,
   ...batchNormKernels,
+  ...batchNormReluKernels,
   ...boundaryKernels,
   ...convolutionKernels,
   ...globalAveragePoolKernels,

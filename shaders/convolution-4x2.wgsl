@@ -4,9 +4,8 @@
 // x         [batch][inHeight][inWidth][inBlocks] vec4f over input channels
 // weight    [kernel][kernel][inBlocks * 4][outBlocks] vec4f over output channels
 // y         [batch][outHeight][outWidth][outBlocks] vec4f over output channels
-// dispatch  a thread makes four consecutive pixels of one output block:
-//           ceil(pixels / 4) * outBlocks threads, blocks fastest, spread over x and y;
-//           pixels = batch * outHeight * outWidth
+// dispatch  a thread makes four consecutive pixels of two output blocks:
+//           x = ceil(outBlocks / 2), y = ceil(pixels / 4); pixels = batch * outHeight * outWidth
 
 struct Params {
   pixels: u32,
@@ -42,16 +41,11 @@ fn addressOf(window: vec3i, tap: vec2i) -> i32 {
   return select(-1, ((window.x + at.x) * size.y + at.y) * i32(params.inBlocks), inside);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(global_invocation_id) id: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-) {
-  let index = id.x + id.y * groups.x * 64u;
-  let quad = index / params.outBlocks;
-  let block = index - quad * params.outBlocks;
-  let first = quad * 4u;
-  if (first >= params.pixels) {
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let block = id.x * 2u;
+  let first = id.y * 4u;
+  if (first >= params.pixels || block >= params.outBlocks) {
     return;
   }
   let last = params.pixels - 1u;
@@ -59,11 +53,18 @@ fn main(
   let window1 = windowOf(min(first + 1u, last));
   let window2 = windowOf(min(first + 2u, last));
   let window3 = windowOf(min(first + 3u, last));
+  let step = params.outBlocks;
+  // Behind the last block there is none: the thread makes that one twice and stores it once.
+  let second = min(block + 1u, params.outBlocks - 1u) - block;
 
-  var sum0 = vec4f(0.0);
-  var sum1 = vec4f(0.0);
-  var sum2 = vec4f(0.0);
-  var sum3 = vec4f(0.0);
+  var a0 = vec4f(0.0);
+  var b0 = vec4f(0.0);
+  var a1 = vec4f(0.0);
+  var b1 = vec4f(0.0);
+  var a2 = vec4f(0.0);
+  var b2 = vec4f(0.0);
+  var a3 = vec4f(0.0);
+  var b3 = vec4f(0.0);
   var w = block;
   for (var ky = 0u; ky < params.kernel; ky += 1u) {
     for (var kx = 0u; kx < params.kernel; kx += 1u) {
@@ -77,32 +78,48 @@ fn main(
       let start2 = u32(max(address2, 0));
       let start3 = u32(max(address3, 0));
       for (var i = 0u; i < params.inBlocks; i += 1u) {
-        let w0 = weight[w];
-        let w1 = weight[w + params.outBlocks];
-        let w2 = weight[w + params.outBlocks * 2u];
-        let w3 = weight[w + params.outBlocks * 3u];
-        w += params.outBlocks * 4u;
         let x0 = select(vec4f(0.0), x[start0 + i], address0 >= 0);
         let x1 = select(vec4f(0.0), x[start1 + i], address1 >= 0);
         let x2 = select(vec4f(0.0), x[start2 + i], address2 >= 0);
         let x3 = select(vec4f(0.0), x[start3 + i], address3 >= 0);
-        sum0 += x0.x * w0 + x0.y * w1 + x0.z * w2 + x0.w * w3;
-        sum1 += x1.x * w0 + x1.y * w1 + x1.z * w2 + x1.w * w3;
-        sum2 += x2.x * w0 + x2.y * w1 + x2.z * w2 + x2.w * w3;
-        sum3 += x3.x * w0 + x3.y * w1 + x3.z * w2 + x3.w * w3;
+        let u0 = weight[w];
+        let u1 = weight[w + step];
+        let u2 = weight[w + step * 2u];
+        let u3 = weight[w + step * 3u];
+        a0 += x0.x * u0 + x0.y * u1 + x0.z * u2 + x0.w * u3;
+        a1 += x1.x * u0 + x1.y * u1 + x1.z * u2 + x1.w * u3;
+        a2 += x2.x * u0 + x2.y * u1 + x2.z * u2 + x2.w * u3;
+        a3 += x3.x * u0 + x3.y * u1 + x3.z * u2 + x3.w * u3;
+        let v = w + second;
+        let v0 = weight[v];
+        let v1 = weight[v + step];
+        let v2 = weight[v + step * 2u];
+        let v3 = weight[v + step * 3u];
+        b0 += x0.x * v0 + x0.y * v1 + x0.z * v2 + x0.w * v3;
+        b1 += x1.x * v0 + x1.y * v1 + x1.z * v2 + x1.w * v3;
+        b2 += x2.x * v0 + x2.y * v1 + x2.z * v2 + x2.w * v3;
+        b3 += x3.x * v0 + x3.y * v1 + x3.z * v2 + x3.w * v3;
+        w += step * 4u;
       }
     }
   }
 
-  let out = first * params.outBlocks + block;
-  y[out] = sum0;
+  let out = first * step + block;
+  store(out, a0, second, b0);
   if (first + 1u <= last) {
-    y[out + params.outBlocks] = sum1;
+    store(out + step, a1, second, b1);
   }
   if (first + 2u <= last) {
-    y[out + params.outBlocks * 2u] = sum2;
+    store(out + step * 2u, a2, second, b2);
   }
   if (first + 3u <= last) {
-    y[out + params.outBlocks * 3u] = sum3;
+    store(out + step * 3u, a3, second, b3);
+  }
+}
+
+fn store(at: u32, a: vec4f, second: u32, b: vec4f) {
+  y[at] = a;
+  if (second == 1u) {
+    y[at + 1u] = b;
   }
 }

@@ -1,0 +1,71 @@
+// Input gradient of batch norm followed by ReLU; added to dx when `accumulate` is 1
+//
+// With dz = dy where y > 0, else 0, m = N H W values a channel and xhat = (x - mean) inverseStd:
+//   dx = weight inverseStd (dz - sum(dz) / m - xhat sum(dz xhat) / m)
+// (Ioffe and Szegedy 2015, arXiv 1502.03167). A sum between the two passes dz on as it is.
+//
+// x, y, dy, dx  [pixels][blocks] vec4f, `count` in all
+// statistics    [blocks][2] vec4f: mean, inverseStd
+// sums          [blocks][2] vec4f: sum of dz, sum of dz xhat
+// weight        [blocks] vec4f
+// dispatch      one thread four vec4f of one block, `threads` apart (a multiple of `blocks`),
+//               spread over x and y
+
+struct Params {
+  count: u32,
+  threads: u32,
+  blocks: u32,
+  accumulate: u32,
+  inversePixels: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(4) var<storage, read> statistics: array<vec4f>;
+@group(0) @binding(5) var<storage, read> sums: array<vec4f>;
+@group(0) @binding(6) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
+
+fn masked(index: u32) -> vec4f {
+  return select(vec4f(0.0), dy[index], y[index] > vec4f(0.0));
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(global_invocation_id) id: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let thread = id.x + id.y * groups.x * 64u;
+  if (thread >= params.threads) {
+    return;
+  }
+  let block = thread % params.blocks;
+  let mean = statistics[2u * block];
+  let inverseStd = statistics[2u * block + 1u];
+  let scale = weight[block] * inverseStd;
+  let level = sums[2u * block] * params.inversePixels;
+  let slope = sums[2u * block + 1u] * params.inversePixels * inverseStd;
+  let second = thread + params.threads;
+  let third = second + params.threads;
+  let fourth = third + params.threads;
+  store(thread, (masked(thread) - level - (x[thread] - mean) * slope) * scale);
+  if (second < params.count) {
+    store(second, (masked(second) - level - (x[second] - mean) * slope) * scale);
+  }
+  if (third < params.count) {
+    store(third, (masked(third) - level - (x[third] - mean) * slope) * scale);
+  }
+  if (fourth < params.count) {
+    store(fourth, (masked(fourth) - level - (x[fourth] - mean) * slope) * scale);
+  }
+}
+
+fn store(index: u32, gradient: vec4f) {
+  if (params.accumulate == 1u) {
+    dx[index] += gradient;
+  } else {
+    dx[index] = gradient;
+  }
+}

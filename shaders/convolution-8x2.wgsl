@@ -1,0 +1,169 @@
+// y[n, oy, ox, o] = sum over ky, kx, i of
+//   x[n, oy * stride + ky - padding, ox * stride + kx - padding, i] * weight[ky, kx, i, o]
+//
+// x         [batch][inHeight][inWidth][inBlocks] vec4f over input channels
+// weight    [kernel][kernel][inBlocks * 4][outBlocks] vec4f over output channels
+// y         [batch][outHeight][outWidth][outBlocks] vec4f over output channels
+// dispatch  a thread makes eight consecutive pixels of two output blocks:
+//           x = ceil(outBlocks / 2), y = ceil(pixels / 8); pixels = batch * outHeight * outWidth
+
+struct Params {
+  pixels: u32,
+  inHeight: u32,
+  inWidth: u32,
+  inBlocks: u32,
+  outHeight: u32,
+  outWidth: u32,
+  outBlocks: u32,
+  kernel: u32,
+  stride: u32,
+  padding: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+
+// The window of an output pixel: its picture's first row in x, and its upper left corner.
+fn windowOf(pixel: u32) -> vec3i {
+  let row = pixel / params.outWidth;
+  let n = row / params.outHeight;
+  let corner = vec2u(row - n * params.outHeight, pixel - row * params.outWidth) * params.stride;
+  return vec3i(vec3u(n * params.inHeight, corner)) - vec3i(0, vec2i(i32(params.padding)));
+}
+
+// Where x holds a tap of a window; -1 in the padding.
+fn addressOf(window: vec3i, tap: vec2i) -> i32 {
+  let at = window.yz + tap;
+  let size = vec2i(vec2u(params.inHeight, params.inWidth));
+  let inside = all(at >= vec2i(0)) && all(at < size);
+  return select(-1, ((window.x + at.x) * size.y + at.y) * i32(params.inBlocks), inside);
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let block = id.x * 2u;
+  let first = id.y * 8u;
+  if (first >= params.pixels || block >= params.outBlocks) {
+    return;
+  }
+  let last = params.pixels - 1u;
+  let window0 = windowOf(first);
+  let window1 = windowOf(min(first + 1u, last));
+  let window2 = windowOf(min(first + 2u, last));
+  let window3 = windowOf(min(first + 3u, last));
+  let window4 = windowOf(min(first + 4u, last));
+  let window5 = windowOf(min(first + 5u, last));
+  let window6 = windowOf(min(first + 6u, last));
+  let window7 = windowOf(min(first + 7u, last));
+  let step = params.outBlocks;
+  // Behind the last block there is none: the thread makes that one twice and stores it once.
+  let second = min(block + 1u, params.outBlocks - 1u) - block;
+
+  var a0 = vec4f(0.0);
+  var b0 = vec4f(0.0);
+  var a1 = vec4f(0.0);
+  var b1 = vec4f(0.0);
+  var a2 = vec4f(0.0);
+  var b2 = vec4f(0.0);
+  var a3 = vec4f(0.0);
+  var b3 = vec4f(0.0);
+  var a4 = vec4f(0.0);
+  var b4 = vec4f(0.0);
+  var a5 = vec4f(0.0);
+  var b5 = vec4f(0.0);
+  var a6 = vec4f(0.0);
+  var b6 = vec4f(0.0);
+  var a7 = vec4f(0.0);
+  var b7 = vec4f(0.0);
+  var w = block;
+  for (var ky = 0u; ky < params.kernel; ky += 1u) {
+    for (var kx = 0u; kx < params.kernel; kx += 1u) {
+      let tap = vec2i(vec2u(ky, kx));
+      let address0 = addressOf(window0, tap);
+      let address1 = addressOf(window1, tap);
+      let address2 = addressOf(window2, tap);
+      let address3 = addressOf(window3, tap);
+      let address4 = addressOf(window4, tap);
+      let address5 = addressOf(window5, tap);
+      let address6 = addressOf(window6, tap);
+      let address7 = addressOf(window7, tap);
+      let start0 = u32(max(address0, 0));
+      let start1 = u32(max(address1, 0));
+      let start2 = u32(max(address2, 0));
+      let start3 = u32(max(address3, 0));
+      let start4 = u32(max(address4, 0));
+      let start5 = u32(max(address5, 0));
+      let start6 = u32(max(address6, 0));
+      let start7 = u32(max(address7, 0));
+      for (var i = 0u; i < params.inBlocks; i += 1u) {
+        let x0 = select(vec4f(0.0), x[start0 + i], address0 >= 0);
+        let x1 = select(vec4f(0.0), x[start1 + i], address1 >= 0);
+        let x2 = select(vec4f(0.0), x[start2 + i], address2 >= 0);
+        let x3 = select(vec4f(0.0), x[start3 + i], address3 >= 0);
+        let x4 = select(vec4f(0.0), x[start4 + i], address4 >= 0);
+        let x5 = select(vec4f(0.0), x[start5 + i], address5 >= 0);
+        let x6 = select(vec4f(0.0), x[start6 + i], address6 >= 0);
+        let x7 = select(vec4f(0.0), x[start7 + i], address7 >= 0);
+        let u0 = weight[w];
+        let u1 = weight[w + step];
+        let u2 = weight[w + step * 2u];
+        let u3 = weight[w + step * 3u];
+        a0 += x0.x * u0 + x0.y * u1 + x0.z * u2 + x0.w * u3;
+        a1 += x1.x * u0 + x1.y * u1 + x1.z * u2 + x1.w * u3;
+        a2 += x2.x * u0 + x2.y * u1 + x2.z * u2 + x2.w * u3;
+        a3 += x3.x * u0 + x3.y * u1 + x3.z * u2 + x3.w * u3;
+        a4 += x4.x * u0 + x4.y * u1 + x4.z * u2 + x4.w * u3;
+        a5 += x5.x * u0 + x5.y * u1 + x5.z * u2 + x5.w * u3;
+        a6 += x6.x * u0 + x6.y * u1 + x6.z * u2 + x6.w * u3;
+        a7 += x7.x * u0 + x7.y * u1 + x7.z * u2 + x7.w * u3;
+        let v = w + second;
+        let v0 = weight[v];
+        let v1 = weight[v + step];
+        let v2 = weight[v + step * 2u];
+        let v3 = weight[v + step * 3u];
+        b0 += x0.x * v0 + x0.y * v1 + x0.z * v2 + x0.w * v3;
+        b1 += x1.x * v0 + x1.y * v1 + x1.z * v2 + x1.w * v3;
+        b2 += x2.x * v0 + x2.y * v1 + x2.z * v2 + x2.w * v3;
+        b3 += x3.x * v0 + x3.y * v1 + x3.z * v2 + x3.w * v3;
+        b4 += x4.x * v0 + x4.y * v1 + x4.z * v2 + x4.w * v3;
+        b5 += x5.x * v0 + x5.y * v1 + x5.z * v2 + x5.w * v3;
+        b6 += x6.x * v0 + x6.y * v1 + x6.z * v2 + x6.w * v3;
+        b7 += x7.x * v0 + x7.y * v1 + x7.z * v2 + x7.w * v3;
+        w += step * 4u;
+      }
+    }
+  }
+
+  let out = first * step + block;
+  store(out, a0, second, b0);
+  if (first + 1u <= last) {
+    store(out + step, a1, second, b1);
+  }
+  if (first + 2u <= last) {
+    store(out + step * 2u, a2, second, b2);
+  }
+  if (first + 3u <= last) {
+    store(out + step * 3u, a3, second, b3);
+  }
+  if (first + 4u <= last) {
+    store(out + step * 4u, a4, second, b4);
+  }
+  if (first + 5u <= last) {
+    store(out + step * 5u, a5, second, b5);
+  }
+  if (first + 6u <= last) {
+    store(out + step * 6u, a6, second, b6);
+  }
+  if (first + 7u <= last) {
+    store(out + step * 7u, a7, second, b7);
+  }
+}
+
+fn store(at: u32, a: vec4f, second: u32, b: vec4f) {
+  y[at] = a;
+  if (second == 1u) {
+    y[at + 1u] = b;
+  }
+}
