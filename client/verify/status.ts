@@ -1,4 +1,4 @@
-import type { CaseSet } from '../../runtime/verify/cases';
+import type { CaseSet } from '../../runtime/verify/case-set';
 import type { CaseResult } from '../../runtime/verify/run';
 import type { DeviceLimits } from '../../runtime/webgpu/device';
 import type { FailureReason } from '../../runtime/worker/status';

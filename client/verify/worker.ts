@@ -1,4 +1,5 @@
-import { caseSets, verificationCases, type CaseSet } from '../../runtime/verify/cases';
+import { caseSets, type CaseSet } from '../../runtime/verify/case-set';
+import { verificationCases } from '../../runtime/verify/cases';
 import { toReported } from '../../runtime/verify/report';
 import { runCases, type CaseResult } from '../../runtime/verify/run';
 import { limitsOf, requestDevice } from '../../runtime/webgpu/device';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { operationModules } from '../webgpu/operations/index';
-import { caseSets, smallCases, verificationCases } from './cases';
+import { caseSets } from './case-set';
+import { smallCases, verificationCases } from './cases';
 import { operationNames } from './operation-case';
 
 const nothingGolden = { cases: [], samples: new Map<string, Float32Array>() };

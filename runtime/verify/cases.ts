@@ -1,27 +1,14 @@
 import type { OptimizerConfig } from '../engine';
 import { boundaryCase } from './boundary-case';
 import type { VerificationCase } from './case';
+import type { CaseSet } from './case-set';
 import { goldenCases, type GoldenData } from './golden-case';
 import { lossCase } from './loss-case';
 import { oddCases } from './odd-cases';
 import { optimizerCase } from './optimizer-case';
 import { resnetCases, type Setting } from './resnet-cases';
 
-/**
- * `full` has every operation of the networks at the very shapes of 224x224 pictures, one sample at
- * a time; `quick` at those of smaller pictures, with the same channels, kernels and strides.
- */
-export const caseSets = ['quick', 'full'] as const;
-export type CaseSet = (typeof caseSets)[number];
-
 const imageNetworks = ['resnet18', 'resnet34', 'resnet50'] as const;
-
-/** What a set's ResNet shapes are, in words; says what was reduced. */
-export const caseSetWords: Readonly<Record<CaseSet, string>> = {
-  quick:
-    'ResNet-18, -34, -50 with their own channels, kernels and strides, but pictures of 48x48, one sample',
-  full: 'ResNet-18, -34, -50 at the shapes of 224x224 pictures, one sample',
-};
 
 /** All cases of a set, odd shapes first, then the networks' and PyTorch's. */
 export function verificationCases(set: CaseSet, golden: GoldenData): VerificationCase[] {

@@ -51,7 +51,7 @@ export function withRoleNames(operation: Operation): Operation {
     role,
     roleNames[role] ?? value,
   ]);
-  return Object.fromEntries(renamed) as unknown as Operation;
+  return Object.fromEntries(renamed) as Operation;
 }
 
 /**
@@ -182,25 +182,25 @@ function costOf(operation: Operation, batch: number, inputShape: Shape): number 
 }
 
 function describe(operation: Operation, shape: Shape, options: OperationCaseOptions): string {
-  const words = [formatShape(shape)];
-  switch (operation.kind) {
-    case 'convolution':
-      words[0] += ` to ${operation.outChannels} channels`;
-      words.push(`${operation.kernel}x${operation.kernel}`);
-      break;
-    case 'padShortcut':
-      words[0] += ` to ${operation.outChannels} channels`;
-      break;
-    case 'maxPool':
-      words.push(`${operation.kernel}x${operation.kernel}`);
-      break;
-    case 'linear':
-      words[0] += ` to ${operation.outFeatures}`;
-      break;
-    default:
+  const words = [formatShape(shape) + outputWords(operation)];
+  if (operation.kind === 'convolution' || operation.kind === 'maxPool') {
+    words.push(`${operation.kernel}x${operation.kernel}`);
   }
   if ('stride' in operation && operation.stride !== 1) words.push(`stride ${operation.stride}`);
   if (options.ties) words.push('with ties');
   if (options.accumulate) words.push('added');
   return words.join(', ');
+}
+
+/** Where the operation changes the number of channels. */
+function outputWords(operation: Operation): string {
+  switch (operation.kind) {
+    case 'convolution':
+    case 'padShortcut':
+      return ` to ${operation.outChannels} channels`;
+    case 'linear':
+      return ` to ${operation.outFeatures}`;
+    default:
+      return '';
+  }
 }

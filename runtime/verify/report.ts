@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { failureReasons } from '../worker/status';
-import { caseSets } from './cases';
+import { caseSets } from './case-set';
 import { passes, type CaseResult } from './run';
 
 /*
