@@ -39,7 +39,7 @@ test('a device opens the page: every kernel is right, and the host keeps and pri
   const ended = await host.ended;
   expect(ended.stderr).toContain('0 failed');
   expect(ended.code).toBe(0);
-  const result = lastJson<VerificationResult>(ended);
+  const result = lastJson(ended) as VerificationResult;
   expect(result.failed).toBe(0);
   expect(result.cases).toBeGreaterThan(200);
   expect(result.worst.map(({ op }) => op)).toEqual(expect.arrayContaining(operations));
@@ -71,6 +71,38 @@ test('a browser without a graphics processor says so, and the command waits for 
   await host.sees(/could not verify \(no-adapter\)/);
   expect(host.process.exitCode).toBe(null);
 }, 60_000);
+
+test('a case that fails is printed, counted, and makes the exit code 1', async () => {
+  const folder = await emptyFolder();
+  const host = startTandem(folder, 'verify', '--wait-for', '1', '--port', '0', '--json');
+  const [, url] = await host.sees(/Open on the device: (\S+)/);
+  const comparisons = [
+    { result: 'output', maxAbs: 1e-6, meanAbs: 1e-7 },
+    { result: 'weight gradient', maxAbs: 2e-5, meanAbs: 1e-6 },
+  ];
+  const report = {
+    type: 'report',
+    device: { name: 'a broken phone', limits: {}, agent: 'test' },
+    set: 'quick',
+    ms: 1,
+    cases: [{ op: 'convolution', shape: '1x3x8x8', against: 'float64', comparisons, ms: 1 }],
+  };
+  const answer = await fetch(new URL('/api/verify', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(report),
+  });
+  expect(answer.status).toBe(200);
+  const ended = await host.ended;
+  expect(ended.code).toBe(1);
+  expect(ended.stderr).toContain('FAIL convolution, 1x3x8x8, against float64');
+  expect(lastJson(ended)).toEqual({
+    device: 'a broken phone',
+    cases: 1,
+    failed: 1,
+    worst: [{ op: 'convolution', shape: '1x3x8x8', ...comparisons[1] }],
+  });
+});
 
 test('two ways at once are refused', async () => {
   const folder = await emptyFolder();
