@@ -16,7 +16,7 @@ export interface GoldenData {
 export function goldenCases({ cases, samples }: GoldenData): VerificationCase[] {
   return cases.map((golden) => ({
     op: operationName(golden),
-    shape: golden.name,
+    shape: shapeOf(golden),
     against: 'PyTorch',
     cost: 0,
     async run(target) {
@@ -31,7 +31,7 @@ export function goldenCases({ cases, samples }: GoldenData): VerificationCase[] 
           // The projection is about the root mean square error of all values, sampled or not.
           const maxAbs = Math.max(largest, projection) / scale;
           return {
-            result: name,
+            result: resultName(name),
             maxAbs: Number.isFinite(maxAbs) ? maxAbs : Infinity,
             meanAbs: Number.isFinite(mean) ? mean / scale : Infinity,
           };
@@ -48,4 +48,18 @@ function operationName({ loss, optimizer, operations }: OperationCase): string {
   if (loss) return 'softmax cross-entropy';
   const last = operations.at(-1);
   return last ? operationNames[last.kind] : 'nothing';
+}
+
+/** The case's name without the operation's: `3x3 stride 1, 3 to 16 channels, 2x32x32`. */
+function shapeOf(golden: OperationCase): string {
+  const { name } = golden;
+  const op = operationName(golden);
+  return name.startsWith(op) ? name.slice(op.length).replace(/^,? /, '') : name;
+}
+
+/** `inputGradient` and `gradient.conv.weight` as people write them. */
+function resultName(name: string): string {
+  if (name === 'inputGradient') return 'input gradient';
+  const [, parameter] = /^gradient[.](.*)$/.exec(name) ?? [];
+  return parameter === undefined ? name : `${parameter} gradient`;
 }
