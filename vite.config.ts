@@ -13,7 +13,12 @@ export default defineConfig({
         outDir: resolve(root, 'dist/client'),
         emptyOutDir: true,
         target: 'es2023',
-        rolldownOptions: { input: { 'worker-page': resolve(root, 'client/worker/index.html') } },
+        rolldownOptions: {
+          input: {
+            'worker-page': resolve(root, 'client/worker/index.html'),
+            'verify-page': resolve(root, 'client/verify/index.html'),
+          },
+        },
       },
     },
     ssr: {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StageEngine } from '../../runtime/engine';
 import { engines } from './engines';
-import { differenceFrom } from './fingerprint';
-import { readCases, runCase } from './operation-case';
-import { readSamples } from './read';
+import { differenceFrom } from '../../runtime/golden/fingerprint';
+import { runCase } from '../../runtime/golden/operation-case';
+import { readCases, readSamples } from './read';
 
 /** Of the largest error, once a result is scaled to a root mean square of 1. */
 const tolerance = 1e-5;

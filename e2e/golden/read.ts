@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { OperationCase } from '../../runtime/golden/operation-case';
 import { decodeSafetensors } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
 
@@ -17,4 +18,9 @@ export function readSamples(file: string): ReadonlyMap<string, Float32Array> {
       readFloat32(name, stored),
     ]),
   );
+}
+
+/** The cases of `operations.json`. */
+export function readCases(): readonly OperationCase[] {
+  return (readJson('operations.json') as { cases: OperationCase[] }).cases;
 }

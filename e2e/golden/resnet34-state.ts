@@ -1,6 +1,6 @@
 import { buffersOf, type Model, type TensorSpec } from '../../runtime/model/graph';
 import { elementCount, type NamedTensors } from '../../runtime/tensor';
-import { valuesOf, type Distribution } from './values';
+import { valuesOf, type Distribution } from '../../runtime/golden/values';
 
 /** The state that `resnet34.py` starts from; why it is this one stands there. */
 export function formulaState({ units }: Model): NamedTensors {

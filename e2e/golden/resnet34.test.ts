@@ -3,10 +3,10 @@ import type { OptimizerConfig, StageEngine, StageSpec } from '../../runtime/engi
 import { buildResNet } from '../../runtime/model/resnet';
 import type { NamedTensors } from '../../runtime/tensor';
 import { engines } from './engines';
-import { differenceFrom, type Fingerprint } from './fingerprint';
+import { differenceFrom, type Fingerprint } from '../../runtime/golden/fingerprint';
 import { readJson, readSamples } from './read';
 import { formulaState } from './resnet34-state';
-import { labelsOf, valuesOf } from './values';
+import { labelsOf, valuesOf } from '../../runtime/golden/values';
 
 interface Golden {
   readonly optimizer: OptimizerConfig;

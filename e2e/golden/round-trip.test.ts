@@ -14,7 +14,7 @@ import { OnnxEngine } from '../../server/engine/onnx-engine';
 import { engines } from './engines';
 import { readJson } from './read';
 import { trainedState } from './resnet34-state';
-import { labelsOf, valuesOf } from './values';
+import { labelsOf, valuesOf } from '../../runtime/golden/values';
 
 interface Golden {
   readonly numBatchesTracked: number;

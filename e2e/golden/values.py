@@ -1,4 +1,4 @@
-"""Tensor values by formula, so that no input has to be stored; values.ts is the same formula.
+"""Tensor values by formula, so that no input has to be stored; runtime/golden/values.ts is the same formula.
 
     seed  = FNV-1a, 32 bits, of the tensor's name in ASCII
     hash  = mix(index ^ mix(seed))            mix: the 32-bit finaliser "lowbias32" (C. Wellons)

@@ -97,3 +97,9 @@ function describe(adapter: GPUAdapter): string {
   const words = [info?.vendor, info?.architecture, info?.description].filter(Boolean);
   return words.length > 0 ? words.join(' ') : 'graphics processor';
 }
+
+/** What a device gives of the limits that the kernels rely on. */
+export function limitsOf(device: GPUDevice): DeviceLimits {
+  const names = Object.keys(minimumLimits) as LimitName[];
+  return Object.fromEntries(names.map((name) => [name, device.limits[name]])) as DeviceLimits;
+}

@@ -5,18 +5,25 @@ import type { NamedTensors, Tensor } from '../tensor';
 import type { OperationModule } from './operation';
 import { runOperation, type OperationInputs } from './run-operation';
 
+/** What an operation gave and what it should have given. */
+export interface OperationResult {
+  /** Undefined where the operation gave nothing. */
+  readonly actual: Tensor | undefined;
+  readonly expected: Tensor64;
+}
+
 /**
- * Runs one operation on the GPU and in float64 and says how far apart they are: for its output,
- * each input gradient (`gradient of NAME`), each running statistic and each parameter's gradient,
- * the largest |actual - expected| / (1 + |expected|).
+ * Runs one operation on the GPU and in float64: its output, each input gradient
+ * (`gradient of NAME`), each parameter and running statistic after it, and each parameter's
+ * gradient, by name.
  */
-export async function operationErrors<Kind extends Operation>(
+export async function operationResults<Kind extends Operation>(
   device: GPUDevice,
   module: OperationModule<Kind>,
   operation: Kind,
   inputs: Omit<OperationInputs, 'outputShape'>,
   mode: 'training' | 'evaluation' = 'training',
-): Promise<Map<string, number>> {
+): Promise<Map<string, OperationResult>> {
   const values = float64(Object.entries(inputs.values));
   const state = float64(inputs.tensors ?? []);
   const lookUp = (tensors: ReadonlyMap<string, Tensor64>) => (name: string) => {
@@ -42,20 +49,36 @@ export async function operationErrors<Kind extends Operation>(
     { ...inputs, outputShape: output.shape },
     mode,
   );
-  const errors = new Map([['output', largestError(actual.output, output)]]);
-  const compare = (
+  const collect = (
     prefix: string,
-    results: NamedTensors,
+    found: NamedTensors,
     expected: Map<string, Tensor64>,
-  ): void => {
-    for (const [name, value] of expected) {
-      errors.set(prefix + name, largestError(results.get(name), value));
-    }
-  };
-  compare('gradient of ', new Map(Object.entries(actual.inputGradients)), inputGradients);
-  compare('', actual.tensors, state);
-  compare('gradient of ', actual.tensorGradients, tensorGradients);
-  return errors;
+  ): Map<string, OperationResult> =>
+    new Map(
+      [...expected].map(([name, value]) => [
+        prefix + name,
+        { actual: found.get(name), expected: value },
+      ]),
+    );
+  return new Map<string, OperationResult>([
+    ['output', { actual: actual.output, expected: output }],
+    ...collect('gradient of ', new Map(Object.entries(actual.inputGradients)), inputGradients),
+    ...collect('', actual.tensors, state),
+    ...collect('gradient of ', actual.tensorGradients, tensorGradients),
+  ]);
+}
+
+/**
+ * How far apart the {@link operationResults} are: the largest |actual - expected| / (1 + |expected|)
+ * of each.
+ */
+export async function operationErrors<Kind extends Operation>(
+  ...run: Parameters<typeof operationResults<Kind>>
+): Promise<Map<string, number>> {
+  const results = await operationResults(...run);
+  return new Map(
+    [...results].map(([name, { actual, expected }]) => [name, largestError(actual, expected)]),
+  );
 }
 
 /** The largest |actual - expected| / (1 + |expected|); infinite where a value is missing or NaN. */

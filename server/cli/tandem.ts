@@ -1,5 +1,6 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { CutError } from '../../runtime/model/cut';
+import { caseSets } from '../../runtime/verify/case-set';
 import { RunFolderError } from '../coordinator/run-folder';
 import { RunInterruptedError } from '../coordinator/trainer';
 import { dataset } from './dataset';
@@ -7,6 +8,7 @@ import { wholeNumber } from './options';
 import { train } from './train';
 import { addTrainOptions, type TrainOptions } from './train-options';
 import { UsageError } from './usage-error';
+import { verify, type VerifyOptions } from './verify';
 import { worker, type WorkerCommandOptions } from './worker';
 
 /** 0 done, 1 failed, 2 wrong usage. */
@@ -34,6 +36,22 @@ program
     wholeNumber(1),
   )
   .action((url: string, options: WorkerCommandOptions) => worker(url, options));
+
+program
+  .command('verify')
+  .description('check every kernel against float64 and PyTorch, here or on another device')
+  .option('--headless-worker', 'in a headless browser on this computer', false)
+  .option('--wait-for <devices>', 'on the next devices that open the page', wholeNumber(1))
+  .addOption(
+    new Option(
+      '--cases <set>',
+      'full: the shapes of 224x224 pictures; quick: of small ones (default: full; --headless-worker: quick)',
+    ).choices(caseSets),
+  )
+  .option('--listen <address>', 'serve the page here; 0.0.0.0 for the network', '127.0.0.1')
+  .option('--port <number>', 'at this port (default: 7070, or any free one)', wholeNumber(0))
+  .option('--json', 'end standard output with one line of JSON', false)
+  .action((options: VerifyOptions) => verify(options));
 
 dataset(program.command('dataset').description('write the built-in data sets'));
 

@@ -9,16 +9,15 @@ import { Trainer, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
 import { ThreadedEngine } from '../engine/threaded-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
-import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
+import { isLoopback, type HostServer } from '../http/server';
 import { phonesAskedFor, startPhones } from './phones';
+import { serve } from './serve';
 import { stopOnSignal } from './stop-on-signal';
 import { checkOptions, imageSizeOf, trainConfig } from './train-config';
 import { trainEvents } from './train-events';
 import type { TrainOptions } from './train-options';
 import { TrainProgress } from './train-progress';
 import { summary, trainResult, type Records } from './train-result';
-
-const defaultPort = 7070;
 
 /** `tandem train`: opens the data, serves the worker page, runs the training to its end. */
 export async function train(options: TrainOptions): Promise<void> {
@@ -108,15 +107,6 @@ async function initialState(
     start: { step: 0, state: new Map([...fresh, ...loaded.state]) },
     trackedBatches: loaded.numBatchesTracked,
   };
-}
-
-async function serve({ listen, port }: TrainOptions): Promise<HostServer> {
-  try {
-    return await startServer(listen, port ?? defaultPort);
-  } catch (error) {
-    if (port !== undefined || !(error instanceof ListenError)) throw error;
-    return startServer(listen, 0);
-  }
 }
 
 function announce({ listen }: TrainOptions, config: TrainConfig, server: HostServer): void {

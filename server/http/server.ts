@@ -6,6 +6,7 @@ import { WebSocketServer } from 'ws';
 import { maxFrameBytes } from '../../runtime/protocol/frame';
 import { acceptWorker } from '../link/accept-worker';
 import { WorkerPool } from '../link/worker-pool';
+import { Verifications, verificationRoutes } from './verification';
 
 /** The pages as Vite built them; the host runs beside them, or in tests from its source. */
 const builtPages = join(
@@ -21,6 +22,7 @@ export class ListenError extends Error {
 export interface HostServer {
   readonly url: string;
   readonly pool: WorkerPool;
+  readonly verifications: Verifications;
   close(): Promise<void>;
 }
 
@@ -28,7 +30,7 @@ export interface HostServer {
 const maxMessageBytes = Math.max(maxFrameBytes, 1 << 20);
 
 /**
- * Serves the pages and takes workers at `/worker`.
+ * Serves the pages, takes workers at `/worker` and verification reports at `/api/verify`.
  * @param port 0 for any free one
  * @throws ListenError when it can't listen there
  */
@@ -38,14 +40,24 @@ export async function startServer(
   pages = builtPages,
 ): Promise<HostServer> {
   const pool = new WorkerPool();
+  const verifications = new Verifications();
   const app = express();
   app.disable('x-powered-by');
   app.use(express.static(pages, { index: false, redirect: false }));
   app.get('/', (_request, response) => {
     response.sendFile(join(pages, 'worker/index.html'));
   });
+  app.get('/verify', (_request, response) => {
+    response.sendFile(join(pages, 'verify/index.html'));
+  });
+  app.use('/api', verificationRoutes(verifications));
   app.use((_request, response) => {
-    response.status(404).type('text').send('There is no such page. The worker page is at /\n');
+    response
+      .status(404)
+      .type('text')
+      .send(
+        'There is no such page. The worker page is at /, the check of the kernels at /verify\n',
+      );
   });
   const server = createServer(app);
   const sockets = new WebSocketServer({
@@ -70,6 +82,7 @@ export async function startServer(
   return {
     url: `http://${isLoopback(address) ? 'localhost' : host}:${bound.port}/`,
     pool,
+    verifications,
     close: () => closeServer(server, sockets),
   };
 }

@@ -1,4 +1,4 @@
-import { elementCount, tensor, type Shape, type Tensor } from '../../runtime/tensor';
+import { elementCount, tensor, type Shape, type Tensor } from '../tensor';
 
 /** How a tensor's values follow from its name; the formula stands in `values.py`. */
 export interface Distribution {

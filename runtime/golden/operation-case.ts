@@ -1,8 +1,7 @@
-import type { OptimizerConfig, StageEngine, StageSpec } from '../../runtime/engine';
-import type { Operation, Unit } from '../../runtime/model/graph';
-import type { NamedTensors, Shape, Tensor } from '../../runtime/tensor';
+import type { OptimizerConfig, StageEngine, StageSpec } from '../engine';
+import type { Operation, Unit } from '../model/graph';
+import type { NamedTensors, Shape, Tensor } from '../tensor';
 import type { Fingerprint } from './fingerprint';
-import { readJson } from './read';
 import { labelsOf, valuesOf, type Distribution } from './values';
 
 interface CaseTensor {
@@ -28,10 +27,6 @@ export interface OperationCase {
     readonly steps: number;
   };
   readonly results: Readonly<Record<string, Fingerprint>>;
-}
-
-export function readCases(): readonly OperationCase[] {
-  return (readJson('operations.json') as { cases: OperationCase[] }).cases;
 }
 
 /** Runs a case on an engine: every result that the case lists, by name. */

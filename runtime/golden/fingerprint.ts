@@ -1,4 +1,4 @@
-import type { Shape, Tensor } from '../../runtime/tensor';
+import type { Shape, Tensor } from '../tensor';
 import { valuesOf } from './values';
 
 /** What `fingerprint.py` keeps of a tensor, where its explanation stands; the sample lies apart. */
@@ -14,6 +14,8 @@ export interface Difference {
   readonly shape: Shape;
   /** The largest error of a sampled value. */
   readonly largest: number;
+  /** The mean error of the sampled values. */
+  readonly mean: number;
   /** The error's norm over the norm of the values, on the sample. */
   readonly relative: number;
   /** The error of the projection, which is about the root mean square error of all values. */
@@ -26,12 +28,14 @@ export function differenceFrom(
   { shape, data }: Tensor,
 ): Difference {
   let largest = 0;
+  let sum = 0;
   let errorSquares = 0;
   let squares = 0;
   sample.forEach((expected, index) => {
     const error = Math.abs((data[index * stride] ?? NaN) - expected);
     // Not Math.max in a comparison: NaN must win.
     if (!(error <= largest)) largest = error;
+    sum += error;
     errorSquares += error ** 2;
     squares += expected ** 2;
   });
@@ -39,6 +43,7 @@ export function differenceFrom(
   return {
     shape,
     largest,
+    mean: sum / sample.length,
     relative: Math.sqrt(errorSquares / (squares || 1)),
     projection: Math.abs(projectionOf(data) - projection),
   };

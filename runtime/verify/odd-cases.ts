@@ -1,0 +1,148 @@
+import type { Operation } from '../model/graph';
+import type { Shape } from '../tensor';
+import type { VerificationCase } from './case';
+import { operationCase, type OperationCaseOptions } from './operation-case';
+
+const names = { input: 'input', output: 'output' };
+
+/**
+ * Shapes that no ResNet has, chosen for what kernels get wrong: channels that fill no vector, sizes
+ * that leave tails, pictures smaller than the window, more than one sample, ties, gradients that
+ * are there already.
+ */
+export function oddCases(): VerificationCase[] {
+  return [
+    ...convolutions,
+    ...batchNorms,
+    ...[...elementwise, ...pools, ...shortcuts].map(([operation, shape, options]) =>
+      caseOf(operation, shape, options),
+    ),
+    ...linears,
+  ];
+}
+
+function caseOf(
+  operation: Operation,
+  [batch = 1, ...inputShape]: Shape,
+  options: OperationCaseOptions = {},
+): VerificationCase {
+  return operationCase({ operation, batch, inputShape }, options);
+}
+
+type Row = readonly [operation: Operation, shape: Shape, options?: OperationCaseOptions];
+
+const added = { accumulate: true };
+
+// Input (N, C, H, W), output channels, kernel, stride.
+const convolutions = (
+  [
+    [[2, 3, 9, 11], 16, 7, 2],
+    [[1, 3, 8, 8], 10, 7, 1, added],
+    [[2, 5, 7, 5], 7, 3, 1],
+    [[2, 5, 7, 5], 7, 3, 2, added],
+    [[3, 8, 6, 10], 12, 3, 2],
+    [[1, 6, 13, 9], 9, 3, 2],
+    [[2, 16, 5, 3], 10, 1, 1],
+    [[2, 16, 5, 3], 10, 1, 1, added],
+    [[2, 12, 9, 10], 20, 1, 2],
+    [[1, 64, 2, 2], 64, 3, 1],
+    [[1, 4, 1, 1], 4, 3, 2],
+    [[3, 33, 17, 19], 35, 3, 1],
+    [[2, 66, 15, 13], 70, 3, 2],
+    [[1, 256, 2, 3], 128, 3, 1, added],
+  ] as const
+).map(([shape, outChannels, kernel, stride, options]) =>
+  caseOf(
+    {
+      ...names,
+      kind: 'convolution',
+      weight: 'weight',
+      inChannels: shape[1],
+      outChannels,
+      kernel,
+      stride,
+      padding: (kernel - 1) / 2,
+    },
+    shape,
+    options,
+  ),
+);
+
+const batchNorms = (
+  [
+    [[1, 3, 1, 5]],
+    [[5, 5, 7, 3], added],
+    [[3, 10, 9, 8]],
+    [[6, 9]],
+    // Long enough for more than one chunk a thread of the kernels that join chunks.
+    [[2, 4, 40, 41], added],
+  ] as const
+).map(([shape, options]) =>
+  caseOf(
+    {
+      ...names,
+      kind: 'batchNorm',
+      weight: 'weight',
+      bias: 'bias',
+      runningMean: 'running mean',
+      runningVar: 'running variance',
+      channels: shape[1],
+      epsilon: 1e-5,
+      momentum: 0.1,
+    },
+    shape,
+    options,
+  ),
+);
+
+const relu = { ...names, kind: 'relu' } as const;
+const add = { ...names, kind: 'add', other: 'other' } as const;
+
+const elementwise: readonly Row[] = [
+  [relu, [2, 5, 7, 3]],
+  [relu, [3, 70], added],
+  [relu, [3, 6, 5, 4], { ties: true }],
+  [add, [2, 5, 3, 7]],
+  [add, [3, 70], added],
+  [add, [1, 64, 9, 8], added],
+];
+
+const maxPool = (kernel: number, stride: number, padding: number) =>
+  ({ ...names, kind: 'maxPool', kernel, stride, padding }) as const;
+const average = { ...names, kind: 'globalAveragePool' } as const;
+
+const pools: readonly Row[] = [
+  [maxPool(3, 2, 1), [2, 3, 7, 5]],
+  [maxPool(3, 2, 1), [1, 64, 8, 10], added],
+  [maxPool(3, 2, 1), [3, 6, 9, 7], { ties: true }],
+  [maxPool(2, 2, 0), [5, 5, 6, 6]],
+  [maxPool(3, 1, 1), [3, 10, 5, 4]],
+  [maxPool(5, 3, 2), [2, 4, 9, 11]],
+  [maxPool(2, 3, 0), [1, 2, 7, 7]],
+  [average, [3, 5, 3, 1]],
+  [average, [2, 70, 5, 7], added],
+  [average, [2, 6, 1, 1]],
+];
+
+const padShortcut = (inChannels: number, outChannels: number, stride: number) =>
+  ({ ...names, kind: 'padShortcut', inChannels, outChannels, stride }) as const;
+
+const shortcuts: readonly Row[] = [
+  [padShortcut(3, 9, 1), [2, 3, 4, 5]],
+  [padShortcut(5, 9, 2), [2, 5, 7, 5]],
+  [padShortcut(16, 32, 2), [3, 16, 8, 9], added],
+];
+
+const linears = (
+  [
+    [[1, 5], 3],
+    [[3, 33], 10, added],
+    [[7, 70], 101],
+  ] as const
+).map(([shape, outFeatures, options]) =>
+  caseOf(
+    { ...names, kind: 'linear', weight: 'weight', bias: 'bias', inFeatures: shape[1], outFeatures },
+    shape,
+    options,
+  ),
+);

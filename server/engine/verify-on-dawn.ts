@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OperationCase } from '../../runtime/golden/operation-case';
+import type { VerificationCase } from '../../runtime/verify/case';
+import type { CaseSet } from '../../runtime/verify/case-set';
+import { verificationCases } from '../../runtime/verify/cases';
+import type { GoldenData } from '../../runtime/verify/golden-case';
+import type { VerificationReport } from '../../runtime/verify/report';
+import { runCases, type CaseResult } from '../../runtime/verify/run';
+import { iPhoneLimits, limitsOf, requestDevice } from '../../runtime/webgpu/device';
+import { decodeSafetensors } from '../../runtime/weights/safetensors';
+import { readFloat32 } from '../../runtime/weights/stored-tensor';
+import { goldenFolder } from '../http/verification';
+import { createDawnGpu } from './dawn';
+
+/** What a verification on this computer gave. */
+export interface DawnVerification {
+  readonly device: VerificationReport['device'];
+  readonly results: readonly CaseResult[];
+  readonly ms: number;
+}
+
+/** Runs the cases through Dawn, on a device with no more than the iPhone's limits. */
+export async function runOnDawn(
+  set: CaseSet,
+  events: { begin(next: VerificationCase, done: number, total: number): void },
+): Promise<DawnVerification> {
+  const { gpu, implementation } = await createDawnGpu();
+  const target = await requestDevice(gpu, iPhoneLimits);
+  const cases = verificationCases(set, await readGolden());
+  const results: CaseResult[] = [];
+  const started = Date.now();
+  await runCases(target, cases, {
+    begin: (next, done) => events.begin(next, done, cases.length),
+    result: (result) => void results.push(result),
+  });
+  const ms = Date.now() - started;
+  const limits = limitsOf(target.device);
+  target.device.destroy();
+  const agent = `Node ${process.version}, ${implementation}`;
+  return { device: { name: target.description, limits: { ...limits }, agent }, results, ms };
+}
+
+async function readGolden(): Promise<GoldenData> {
+  const json = await readFile(join(goldenFolder, 'operations.json'), 'utf8');
+  const { cases } = JSON.parse(json) as { cases: readonly OperationCase[] };
+  const bytes = new Uint8Array(await readFile(join(goldenFolder, 'operations.safetensors')));
+  const samples = new Map(
+    [...decodeSafetensors(bytes).tensors].map(
+      ([name, stored]) => [name, readFloat32(name, stored)] as const,
+    ),
+  );
+  return { cases, samples };
+}
