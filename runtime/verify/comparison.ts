@@ -10,8 +10,9 @@ export interface Comparison {
 
 /**
  * What every error must stay below: the bound of the paper that Tandem comes from (1e-7 to 1e-5).
- * Inputs have a standard deviation of 1; a result is scaled to a root mean square of 1, since a
- * weight's gradient is a sum over all pixels and grows with them.
+ * Inputs have a standard deviation of 1; a result is scaled so that its values have a root mean
+ * square of 1, since a weight's gradient is a sum over all pixels and grows with them. Zeros don't
+ * count for the scale: they are the pixels that a stride or a ReLU leaves out.
  */
 export const errorBound = 1e-5;
 
@@ -23,6 +24,7 @@ export function compare(
 ): Comparison {
   if (actual?.length !== expected.length) return { result, maxAbs: Infinity, meanAbs: Infinity };
   let squares = 0;
+  let values = 0;
   let largest = 0;
   let sum = 0;
   expected.forEach((value, index) => {
@@ -31,8 +33,9 @@ export function compare(
     if (!(error <= largest)) largest = error;
     sum += error;
     squares += value * value;
+    if (value !== 0) values++;
   });
-  const scale = Math.sqrt(squares / expected.length) || 1;
+  const scale = values === 0 ? 1 : Math.sqrt(squares / values);
   return {
     result,
     maxAbs: finiteOr(largest / scale, Infinity),

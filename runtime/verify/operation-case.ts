@@ -46,7 +46,7 @@ const roleNames: Readonly<Record<string, string>> = {
 };
 
 /** The operation with every name replaced by its role's, so that equal ones look equal. */
-export function withRoleNames(operation: Operation): Operation {
+function withRoleNames(operation: Operation): Operation {
   const renamed = Object.entries(operation).map(([role, value]: [string, unknown]) => [
     role,
     roleNames[role] ?? value,
