@@ -1,21 +1,10 @@
-/** One way to break a kernel: `from` stands in its WGSL, and becomes `to`. */
-export type Mutation = readonly [fault: string, from: string, to: string];
-
-/** A kernel's faults, and the operation whose cases must notice each. */
-export interface MutatedKernel {
-  readonly op: string;
-  readonly mutations: readonly Mutation[];
-}
+import { mutatedConvolutions } from './convolution-mutations';
+import { overwrites, type MutatedKernel, type Mutation } from './mutation';
 
 const tailDropped: Mutation = [
   'the last vector dropped',
   'index >= params.count',
   'index + 1u >= params.count',
-];
-const overwrites: Mutation = [
-  'overwrites a gradient that is there',
-  'params.accumulate == 1u',
-  'params.accumulate == 2u',
 ];
 const barrierMissing: Mutation = ['the barrier missing', '  workgroupBarrier();\n', ''];
 const treeCutShort: Mutation = ['the last step of the tree dropped', '  join(lane, 1u);\n', ''];
@@ -26,56 +15,7 @@ const treeCutShort: Mutation = ['the last step of the tree dropped', '  join(lan
  * every one of them.
  */
 export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
-  convolution: {
-    op: 'convolution',
-    mutations: [
-      ['padding off by one', 'vec2i(i32(params.padding))', 'vec2i(i32(params.padding) + 1)'],
-      [
-        'stride left out',
-        'pixel - row * params.outWidth) * params.stride',
-        'pixel - row * params.outWidth)',
-      ],
-      [
-        'height and width swapped',
-        'vec2u(params.inHeight, params.inWidth)',
-        'vec2u(params.inWidth, params.inHeight)',
-      ],
-      ['the last pixel dropped', 'first + 3u <= last', 'first + 3u < last'],
-      ['the last input channels dropped', 'i < params.inBlocks', 'i + 1u < params.inBlocks'],
-      ['the last tap dropped', 'kx < params.kernel', 'kx + 1u < params.kernel'],
-      ['a wrong lane', 'x0.w * w3', 'x0.w * w2'],
-    ],
-  },
-  'convolution-input-gradient': {
-    op: 'convolution',
-    mutations: [
-      [
-        'padding off by one',
-        'vec2u(iy, ix) + params.padding',
-        'vec2u(iy, ix) + params.padding + 1u',
-      ],
-      ['stride left out', 'ky += params.stride', 'ky += 1u'],
-      ['pixels put one beside the other', 'params.stride * params.inBlocks', 'params.inBlocks'],
-      [
-        'a tail pixel dropped',
-        'ix + params.stride * 2u < params',
-        'ix + params.stride * 3u < params',
-      ],
-      ['the last output channels dropped', 'o < params.outBlocks', 'o + 1u < params.outBlocks'],
-      overwrites,
-    ],
-  },
-  'convolution-weight-gradient': {
-    op: 'convolution',
-    mutations: [
-      ['padding off by one', 'shiftedY - params.padding;', 'shiftedY - params.padding + 1u;'],
-      ['stride left out', 'source += stride * params', 'source += params'],
-      ['the last row of a chunk dropped', 'row < endRow', 'row + 1u < endRow'],
-      ['the last column dropped', 'ox < endColumn', 'ox + 1u < endColumn'],
-      ['every other output block dropped', 'if (hasSecond)', 'if (false)'],
-      overwrites,
-    ],
-  },
+  ...mutatedConvolutions,
   'add-chunks': {
     op: 'convolution',
     mutations: [
@@ -148,6 +88,61 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     op: 'batch norm',
     mutations: [
       ['the mean of dy left in', 'dy[second] - level', 'dy[second]'],
+      ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
+      overwrites,
+    ],
+  },
+  'batch-norm-relu': {
+    op: 'batch norm with ReLU',
+    mutations: [
+      ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
+      ['the bias left out', '(x[second] - mean) * scale + shift', '(x[second] - mean) * scale'],
+      [
+        'the ReLU left out',
+        'max((x[third] - mean) * scale + shift, vec4f(0.0))',
+        '(x[third] - mean) * scale + shift',
+      ],
+    ],
+  },
+  'batch-norm-add-relu': {
+    op: 'batch norm with ReLU',
+    mutations: [
+      ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
+      ['the shortcut left out', ' + shortcut[third]', ''],
+      ['the neighbour’s shortcut', 'shortcut[fourth]', 'shortcut[third]'],
+    ],
+  },
+  'batch-norm-relu-gradient-sums': {
+    op: 'batch norm with ReLU',
+    mutations: [
+      [
+        'the last pixels dropped',
+        'index < params.count; index += step',
+        'index + step < params.count; index += step',
+      ],
+      ['the mean not taken off', 'g3 * (x[index + 3u * step] - mean)', 'g3 * x[index + 3u * step]'],
+      ['the mask left out', 'y[index] > vec4f(0.0)', 'vec4<bool>(true)'],
+    ],
+  },
+  'batch-norm-add-relu-gradient-sums': {
+    op: 'batch norm with ReLU',
+    mutations: [
+      [
+        'the last pixels dropped',
+        'index < params.count; index += step',
+        'index + step < params.count; index += step',
+      ],
+      ['the mask left out', 'y[index] > vec4f(0.0)', 'vec4<bool>(true)'],
+      ['the shortcut’s gradient dropped', '    passOn(index + 3u * step, g3);\n', ''],
+      ['the shortcut’s last gradients dropped', '    passOn(index, g);\n', ''],
+      overwrites,
+    ],
+  },
+  'batch-norm-relu-input-gradient': {
+    op: 'batch norm with ReLU',
+    mutations: [
+      ['the mask left out', 'masked(second)', 'dy[second]'],
+      ['the mean of dz left in', 'masked(third) - level', 'masked(third)'],
       ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
       overwrites,
     ],

@@ -1,6 +1,8 @@
 import type { Operation } from '../model/graph';
 import type { Shape } from '../tensor';
+import { tileCounts } from '../webgpu/operations/convolution';
 import type { VerificationCase } from './case';
+import { fusedCase } from './fused-case';
 import { operationCase, type OperationCaseOptions } from './operation-case';
 
 const names = { input: 'input', output: 'output' };
@@ -14,6 +16,7 @@ export function oddCases(): VerificationCase[] {
   return [
     ...convolutions,
     ...batchNorms,
+    ...fused,
     ...[...elementwise, ...pools, ...shortcuts].map(([operation, shape, options]) =>
       caseOf(operation, shape, options),
     ),
@@ -29,12 +32,16 @@ function caseOf(
   return operationCase({ operation, batch, inputShape }, options);
 }
 
-type Row = readonly [operation: Operation, shape: Shape, options?: OperationCaseOptions];
+type Row = readonly [
+  operation: Operation,
+  shape: Shape,
+  options?: OperationCaseOptions | undefined,
+];
 
 const added = { accumulate: true };
 
 // Input (N, C, H, W), output channels, kernel, stride.
-const convolutions = (
+const convolutionRows = (
   [
     [[2, 3, 9, 11], 16, 7, 2],
     [[1, 3, 8, 8], 10, 7, 1, added],
@@ -51,20 +58,27 @@ const convolutions = (
     [[2, 66, 15, 13], 70, 3, 2],
     [[1, 256, 2, 3], 128, 3, 1, added],
   ] as const
-).map(([shape, outChannels, kernel, stride, options]) =>
-  caseOf(
-    {
-      ...names,
-      kind: 'convolution',
-      weight: 'weight',
-      inChannels: shape[1],
-      outChannels,
-      kernel,
-      stride,
-      padding: (kernel - 1) / 2,
-    },
-    shape,
-    options,
+).map(([shape, outChannels, kernel, stride, options]): Row => [
+  {
+    ...names,
+    kind: 'convolution',
+    weight: 'weight',
+    inChannels: shape[1],
+    outChannels,
+    kernel,
+    stride,
+    padding: (kernel - 1) / 2,
+  },
+  shape,
+  options,
+]);
+
+// A stage takes the largest tiles; a device may do better with others, so all have to be right.
+const otherTiles = Array.from({ length: Math.max(...Object.values(tileCounts)) - 1 }, (_, i) => i);
+
+const convolutions = [undefined, ...otherTiles].flatMap((tile) =>
+  convolutionRows.map(([operation, shape, options]) =>
+    caseOf(operation, shape, { ...options, ...(tile !== undefined && { tile }) }),
   ),
 );
 
@@ -94,6 +108,14 @@ const batchNorms = (
     options,
   ),
 );
+
+const fused = [
+  fusedCase([2, 5, 7, 3], 'alone'),
+  fusedCase([1, 3, 1, 5], 'alone'),
+  fusedCase([2, 4, 40, 41], 'alone'),
+  fusedCase([3, 10, 9, 7], 'with the input added'),
+  fusedCase([3, 6, 7, 5], 'with a sum that is read again'),
+];
 
 const relu = { ...names, kind: 'relu' } as const;
 const add = { ...names, kind: 'add', other: 'other' } as const;

@@ -1,7 +1,9 @@
 import { outputShapeOf, type Operation } from '../model/graph';
 import { elementCount, formatShape, type NamedTensors, type Shape, type Tensor } from '../tensor';
 import type { OperationModule } from '../webgpu/operation';
+import type { PlannedOperation } from '../webgpu/fusion';
 import { operationResults } from '../webgpu/operation-error';
+import { convolutionWith, tileCounts } from '../webgpu/operations/convolution';
 import { operationModules } from '../webgpu/operations/index';
 import type { OperationInputs } from '../webgpu/run-operation';
 import type { VerificationCase } from './case';
@@ -21,12 +23,15 @@ export interface OperationCaseOptions {
   readonly accumulate?: boolean;
   /** The input has few different values, so that maxima come more than once. */
   readonly ties?: boolean;
+  /** Which tiles a convolution's kernels have, 0 the smallest; the largest where absent. */
+  readonly tile?: number;
 }
 
 /** How people call the operations. */
-export const operationNames: Readonly<Record<Operation['kind'], string>> = {
+export const operationNames: Readonly<Record<PlannedOperation['kind'], string>> = {
   convolution: 'convolution',
   batchNorm: 'batch norm',
+  batchNormRelu: 'batch norm with ReLU',
   relu: 'relu',
   add: 'add',
   maxPool: 'max pool',
@@ -73,7 +78,7 @@ export function operationCase(
     cost: costOf(operation, batch, inputShape),
     async run({ device }) {
       const inputs = inputsOf(operation, [batch, ...inputShape], `${op} ${shape}`, options);
-      const module: OperationModule<Operation> = operationModules[operation.kind];
+      const module = moduleOf(operation, options);
       const results = await operationResults(device, module, operation, inputs);
       const comparisons: Comparison[] = [];
       for (const [name, { actual, expected }] of results) {
@@ -94,6 +99,16 @@ export function operationCase(
       return comparisons;
     },
   };
+}
+
+function moduleOf(
+  operation: Operation,
+  { tile }: OperationCaseOptions,
+): OperationModule<Operation> {
+  if (operation.kind === 'convolution' && tile !== undefined) {
+    return convolutionWith((pass) => Math.min(tile, tileCounts[pass] - 1));
+  }
+  return operationModules[operation.kind];
 }
 
 /** `gradient of weight` to `weight gradient`. */
@@ -189,6 +204,7 @@ function describe(operation: Operation, shape: Shape, options: OperationCaseOpti
   if ('stride' in operation && operation.stride !== 1) words.push(`stride ${operation.stride}`);
   if (options.ties) words.push('with ties');
   if (options.accumulate) words.push('added');
+  if (options.tile !== undefined) words.push(`tile ${options.tile}`);
   return words.join(', ');
 }
 

@@ -1,0 +1,111 @@
+import { overwrites, type MutatedKernel, type Mutation } from './mutation';
+
+/** Of the convolutions' kernels, at every size of their tiles. */
+const forwardFaults: readonly Mutation[] = [
+  ['padding off by one', 'vec2i(i32(params.padding))', 'vec2i(i32(params.padding) + 1)'],
+  [
+    'stride left out',
+    'pixel - row * params.outWidth) * params.stride',
+    'pixel - row * params.outWidth)',
+  ],
+  [
+    'height and width swapped',
+    'vec2u(params.inHeight, params.inWidth)',
+    'vec2u(params.inWidth, params.inHeight)',
+  ],
+  ['the last input channels dropped', 'i < params.inBlocks', 'i + 1u < params.inBlocks'],
+  ['the last tap dropped', 'kx < params.kernel', 'kx + 1u < params.kernel'],
+];
+const inputGradientFaults: readonly Mutation[] = [
+  [
+    'padding off by one',
+    'vec2i(place.yz + params.padding)',
+    'vec2i(place.yz + params.padding + 1u)',
+  ],
+  ['stride left out', 'kx += stride', 'kx += 1u'],
+  ['pixels put one beside the other', '* params.stride + corner', '+ corner'],
+  ['taps of another class', '(corner + params.padding) % stride', 'corner % stride'],
+  ['the last output channels dropped', 'o < params.outBlocks', 'o + 1u < params.outBlocks'],
+  overwrites,
+];
+const weightGradientFaults: readonly Mutation[] = [
+  ['padding off by one', 'shiftedY - params.padding;', 'shiftedY - params.padding + 1u;'],
+  ['the last row of a chunk dropped', 'row < endRow', 'row + 1u < endRow'],
+  ['the last column dropped', 'ox < endColumn', 'ox + 1u < endColumn'],
+  overwrites,
+];
+const secondBlockFaults: readonly Mutation[] = [
+  ['every other block dropped', 'if (second == 1u)', 'if (false)'],
+  ['a block behind the last', 'if (second == 1u)', 'if (true)'],
+];
+
+/** The faults of the kernels that make a convolution's three products, tile by tile. */
+export const mutatedConvolutions: Readonly<Record<string, MutatedKernel>> = {
+  'convolution-4x1': {
+    op: 'convolution',
+    mutations: [
+      ...forwardFaults,
+      ['the last pixel dropped', 'first + 3u <= last', 'first + 3u < last'],
+      ['a wrong lane', 'x0.w * w3', 'x0.w * w2'],
+    ],
+  },
+  'convolution-4x2': {
+    op: 'convolution',
+    mutations: [
+      ...forwardFaults,
+      ...secondBlockFaults,
+      ['the last pixel dropped', 'first + 3u <= last', 'first + 3u < last'],
+      ['a wrong lane', 'x0.w * v3', 'x0.w * v2'],
+    ],
+  },
+  'convolution-8x2': {
+    op: 'convolution',
+    mutations: [
+      ...forwardFaults,
+      ...secondBlockFaults,
+      ['the last pixel dropped', 'first + 7u <= last', 'first + 7u < last'],
+      ['a wrong lane', 'x7.w * v3', 'x7.w * v2'],
+    ],
+  },
+  'convolution-input-gradient-4x1': {
+    op: 'convolution',
+    mutations: [
+      ...inputGradientFaults,
+      ['a tail pixel dropped', 'first + 3u <= last', 'first + 3u < last'],
+    ],
+  },
+  'convolution-input-gradient-4x2': {
+    op: 'convolution',
+    mutations: [
+      ...inputGradientFaults,
+      ...secondBlockFaults,
+      ['a tail pixel dropped', 'first + 3u <= last', 'first + 3u < last'],
+    ],
+  },
+  'convolution-input-gradient-8x2': {
+    op: 'convolution',
+    mutations: [
+      ...inputGradientFaults,
+      ...secondBlockFaults,
+      ['a tail pixel dropped', 'first + 7u <= last', 'first + 7u < last'],
+    ],
+  },
+  'convolution-weight-gradient-1x2': {
+    op: 'convolution',
+    mutations: [
+      ...weightGradientFaults,
+      ['stride left out', 'source += stride * params', 'source += params'],
+      ['every other output block dropped', 'if (hasSecond)', 'if (false)'],
+    ],
+  },
+  'convolution-weight-gradient-2x2': {
+    op: 'convolution',
+    mutations: [
+      ...weightGradientFaults,
+      ['stride left out', 'let step = stride * params', 'let step = params'],
+      ['every other input block dropped', 'if (nextIn == 1u)', 'if (false)'],
+      ['every other output block dropped', 'if (second == 1u)', 'if (false)'],
+      ['the last input block made twice', 'min(i + 1u, params.inBlocks - 1u)', '(i + 1u)'],
+    ],
+  },
+};
