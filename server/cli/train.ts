@@ -9,16 +9,16 @@ import { Trainer, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
 import { ThreadedEngine } from '../engine/threaded-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
-import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
+import type { HostServer } from '../http/server';
+import { isLoopback } from '../http/visitor';
 import { phonesAskedFor, startPhones } from './phones';
+import { serve } from './serve';
 import { stopOnSignal } from './stop-on-signal';
 import { checkOptions, imageSizeOf, trainConfig } from './train-config';
 import { trainEvents } from './train-events';
 import type { TrainOptions } from './train-options';
 import { TrainProgress } from './train-progress';
 import { summary, trainResult, type Records } from './train-result';
-
-const defaultPort = 7070;
 
 /** `tandem train`: opens the data, serves the worker page, runs the training to its end. */
 export async function train(options: TrainOptions): Promise<void> {
@@ -40,7 +40,7 @@ export async function train(options: TrainOptions): Promise<void> {
   );
   const phones: HeadlessWorker[] = [];
   try {
-    const run = options.run ?? newRunPath(config.model.architecture, new Date());
+    const run = options.run ?? (await newRunPath(config.model.architecture, new Date()));
     const folder = await RunFolder.create(run, config, { classes: data.classes });
     announce(options, config, server);
     const progress = new TrainProgress(config, start.step);
@@ -49,6 +49,9 @@ export async function train(options: TrainOptions): Promise<void> {
     server.pool.onJoin = (worker) => {
       notice(`Worker ${worker.id} joined: ${worker.device}`);
       worker.idle(whyIdle(config));
+    };
+    server.pool.onGone = (worker, reason) => {
+      notice(`Worker ${worker.id} left: ${reason}`);
     };
     let interrupt: (error: Error) => void = () => undefined;
     const workersFailed = new Promise<never>((_resolve, reject) => (interrupt = reject));
@@ -70,14 +73,17 @@ export async function train(options: TrainOptions): Promise<void> {
       workersFailed,
     });
     const stopListening = stopOnSignal(trainer, interrupt, notice);
-    await startPhones(numPhones, server.url, phones, interrupt, notice);
-    let outcome: TrainOutcome;
+    let outcome: TrainOutcome | undefined;
     try {
+      await startPhones(numPhones, server.url, phones, interrupt, notice);
       outcome = await trainer.run();
     } finally {
+      pool.onGone = () => undefined;
       progress.stop();
       stopListening();
-      for (const worker of pool.workers) worker.finish('The run is over.');
+      const farewell = outcome ? 'The run is over.' : 'The run failed; the computer says why.';
+      for (const worker of pool.workers) worker.finish(farewell);
+      if (!outcome) await folder.removeUnused();
     }
     await folder.flush();
     const result = trainResult(outcome, records, config, run, pool.bytes);
@@ -110,15 +116,6 @@ async function initialState(
   };
 }
 
-async function serve({ listen, port }: TrainOptions): Promise<HostServer> {
-  try {
-    return await startServer(listen, port ?? defaultPort);
-  } catch (error) {
-    if (port !== undefined || !(error instanceof ListenError)) throw error;
-    return startServer(listen, 0);
-  }
-}
-
 function announce({ listen }: TrainOptions, config: TrainConfig, server: HostServer): void {
   const { model, batchSize, microBatchSize, steps, epochs, schedule } = config;
   const length =
@@ -129,6 +126,7 @@ function announce({ listen }: TrainOptions, config: TrainConfig, server: HostSer
     `${model.architecture}, ${model.numClasses} classes, batch ${batchSize} as ${batchSize / microBatchSize} x ${microBatchSize}, ${length}, schedule ${schedule}`,
   );
   say(`Worker page: ${server.url}`);
+  for (const url of server.networkUrls) say(`  from other devices: ${url}`);
   if (isLoopback(listen)) {
     say(
       '  It listens on this computer alone: a browser here can join, a phone can not. --listen 0.0.0.0 opens it to the network.',
