@@ -9,6 +9,8 @@ import { acceptWorker } from '../link/accept-worker';
 import { WorkerPool } from '../link/worker-pool';
 import { refusal } from './visitor';
 
+export { isLoopback } from './visitor';
+
 /** The pages as Vite built them; the host runs beside them, or in tests from its source. */
 const builtPages = join(
   import.meta.dirname,
