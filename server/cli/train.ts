@@ -9,8 +9,7 @@ import { Trainer, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
 import { ThreadedEngine } from '../engine/threaded-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
-import type { HostServer } from '../http/server';
-import { isLoopback } from '../http/visitor';
+import { isLoopback, type HostServer } from '../http/server';
 import { phonesAskedFor, startPhones } from './phones';
 import { serve } from './serve';
 import { stopOnSignal } from './stop-on-signal';
@@ -73,17 +72,18 @@ export async function train(options: TrainOptions): Promise<void> {
       workersFailed,
     });
     const stopListening = stopOnSignal(trainer, interrupt, notice);
-    let outcome: TrainOutcome | undefined;
+    let outcome: TrainOutcome;
+    let farewell = 'The run failed; the computer says why.';
     try {
       await startPhones(numPhones, server.url, phones, interrupt, notice);
       outcome = await trainer.run();
+      farewell = 'The run is over.';
     } finally {
       pool.onGone = () => undefined;
       progress.stop();
       stopListening();
-      const farewell = outcome ? 'The run is over.' : 'The run failed; the computer says why.';
       for (const worker of pool.workers) worker.finish(farewell);
-      if (!outcome) await folder.removeUnused();
+      await folder.removeUnused();
     }
     await folder.flush();
     const result = trainResult(outcome, records, config, run, pool.bytes);

@@ -60,6 +60,7 @@ export class RunFolder {
   /** Takes the folder away again where nothing but `run.json` came: the run never began. */
   async removeUnused(): Promise<void> {
     try {
+      await this.#writing;
       if ((await readdir(this.path)).some((name) => !['run.json', 'checkpoints'].includes(name))) {
         return;
       }
