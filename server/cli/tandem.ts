@@ -33,6 +33,7 @@ program
     'threads to compute with (default: all cores, but one)',
     wholeNumber(1),
   )
+  .option('--json', 'end standard output with one line of JSON', false)
   .action((url: string, options: WorkerCommandOptions) => worker(url, options));
 
 dataset(program.command('dataset').description('write the built-in data sets'));
@@ -46,17 +47,21 @@ try {
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has printed its own sentence; help and version count as done.
-    return error.exitCode === 0 ? 0 : wrongUsage;
+    if (error.exitCode === 0) return 0;
+    writeJsonError(error.message.replace(/^error: /, ''), null);
+    return wrongUsage;
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (process.argv.includes('--json')) {
-    const checkpoint = error instanceof RunInterruptedError ? error.checkpoint : null;
-    process.stdout.write(`${JSON.stringify({ error: message, checkpoint })}\n`);
-  }
+  writeJsonError(message, error instanceof RunInterruptedError ? error.checkpoint : null);
   process.stderr.write(`tandem: ${message}\n`);
   if (process.env['TANDEM_DEBUG'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }
   const isUsage = [UsageError, CutError, RunFolderError].some((kind) => error instanceof kind);
   return isUsage ? wrongUsage : failed;
+}
+
+function writeJsonError(error: string, checkpoint: string | null): void {
+  if (!process.argv.includes('--json')) return;
+  process.stdout.write(`${JSON.stringify({ error, checkpoint })}\n`);
 }

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { architectures, type Architecture } from '../../runtime/model/resnet';
 import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
-import { cutList, numberBetween, wholeNumber } from './options';
+import { cutList, numberBetween, portNumber, wholeNumber } from './options';
 
 /** What `tandem train` was asked for, as commander gives it. */
 export interface TrainOptions {
@@ -94,7 +94,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--wait-for <count>', 'start when this many workers have joined', wholeNumber(0), 0)
     .option('--headless-worker [count]', 'start local headless browsers as workers', count)
     .option('--listen <address>', 'address to serve the worker page on', '127.0.0.1')
-    .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', wholeNumber(0))
+    .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', portNumber)
     .option('--json', 'end with the result as one line of JSON on standard output', false);
 }
 
