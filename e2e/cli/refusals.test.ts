@@ -25,7 +25,7 @@ test('a folder of pictures without any, or of one class, is refused', async () =
   await mkdir(join(folder, 'empty'));
   const empty = await runTandem(folder, ...train, '--data', 'empty');
   expect(empty.code).toBe(1);
-  expect(empty.stderr).toMatch(/^tandem: empty .+: expected .+; .+$/m);
+  expect(empty.stderr).toContain('tandem: empty holds no pictures: expected one folder per class');
   await mkdir(join(folder, 'one/cats'), { recursive: true });
   await writeFile(join(folder, 'one/cats/1.png'), '');
   const one = await runTandem(folder, ...train, '--data', 'one');
