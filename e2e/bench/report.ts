@@ -36,8 +36,11 @@ export interface Report {
   readonly ratios: Readonly<Record<PeerName, Ratios | Absence>>;
   /** By layer: the part of the measured peak that its 3x3 convolutions reach, both ways together. */
   readonly fmaShare: Readonly<Record<string, number>>;
-  /** A training step from layer3.0 to the head, and the sum of its convolutions by themselves. */
-  readonly stage: { readonly ms: number; readonly convMs: number };
+  /**
+   * A training step from layer3.0 to the head, and the sum of its convolutions by themselves; absent
+   * where not all of them were measured.
+   */
+  readonly stage?: { readonly ms: number; readonly convMs: number };
   readonly peak: { readonly gigaflops: number; readonly how: string };
   readonly gigabytesPerSecond: number;
   readonly settings: {
@@ -47,6 +50,8 @@ export interface Report {
     readonly software: boolean;
   };
   readonly measurements: readonly Measurement[];
+  /** Of the whole benchmark. */
+  readonly seconds: number;
   /** Who could not run what, or got it wrong. */
   readonly failures: readonly string[];
 }
@@ -146,9 +151,14 @@ export function summaryLines(report: Report): string[] {
   const shares = Object.entries(fmaShare).map(([layer, share]) => `${layer} ${percent(share)}`);
   lines.push(
     `3x3 convolutions, of the multiply-add peak (${peak.gigaflops.toPrecision(3)} GFLOP/s): ${shares.join(', ')}`,
-    `Stage layer3.0 to head: ${stage.ms.toPrecision(4)} ms a step, its convolutions alone ${stage.convMs.toPrecision(4)} ms: ${(stage.ms / stage.convMs).toPrecision(3)}x`,
+    ...(stage
+      ? [
+          `Stage layer3.0 to head: ${stage.ms.toPrecision(4)} ms a step, its convolutions alone ${stage.convMs.toPrecision(4)} ms: ${(stage.ms / stage.convMs).toPrecision(3)}x`,
+        ]
+      : []),
     ...failures.map((failure) => `Left out: ${failure}`),
   );
+  lines.push(`Took ${report.seconds} s`);
   if (!report.correct) lines.push('Some of Tandem’s own results are wrong.');
   return lines;
 }
