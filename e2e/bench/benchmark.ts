@@ -12,7 +12,7 @@ import {
   type ConvolutionCase,
   type Direction,
 } from './convolution-case';
-import { measureBandwidth, measurePeak } from './peak';
+import { measureBandwidth, measurePeak, type Peak } from './peak';
 import {
   fmaShareOf,
   measurementLine,
@@ -90,22 +90,20 @@ export async function runBenchmark(
     }
   }
 
-  const match = new Match(repetitions);
+  const match = new Match(peak, repetitions);
   say(tableHead());
   for (const each of cases) {
     const data = makeCaseData(each);
     for (const direction of directions) {
       if (!isTrained(each, direction)) continue;
       const measurement = await match.measure(entered, each, direction, data);
-      say(measurementLine(measurement, peak.gigaflops, gigabytesPerSecond));
+      say(measurementLine(measurement, gigabytesPerSecond));
     }
   }
   const { measurements, failures, wrong } = match;
   const hasStage = stageLayers.every((layer) => options.layers?.includes(layer) ?? true);
-  const stage = hasStage && {
-    ms: round(await measureStage(requested, size, batch, repetitions)),
-    convMs: round(sumOfConvolutions(measurements)),
-  };
+  const stage = hasStage && (await measureStage(requested, size, batch, repetitions));
+  peak.dispose();
   const peerRatios = (name: PeerName): Report['ratios'][PeerName] => {
     const reason = absent.get(name);
     if (reason !== undefined) return { reason };
@@ -121,9 +119,9 @@ export async function runBenchmark(
     device: description,
     correct: !wrong.has('tandem'),
     ratios: { tfjs: peerRatios('tfjs'), ort: peerRatios('ort'), jaxjs: peerRatios('jaxjs') },
-    fmaShare: fmaShareOf(measurements, peak.gigaflops),
-    ...(stage ? { stage } : {}),
-    peak: { ...peak, gigaflops: round(peak.gigaflops) },
+    fmaShare: fmaShareOf(measurements),
+    ...(stage ? { stage: { ms: round(stage.ms), convMs: round(stage.convMs) } } : {}),
+    peak: { gigaflops: round(peak.gigaflops), how: peak.how },
     gigabytesPerSecond: round(gigabytesPerSecond),
     settings: { size, batch, repetitions, software },
     measurements,
@@ -139,9 +137,11 @@ class Match {
   readonly measurements: Measurement[] = [];
   readonly failures: string[] = [];
   readonly wrong = new Set<ContestantName>();
+  readonly #peak: Peak;
   readonly #repetitions: number;
 
-  constructor(repetitions: number) {
+  constructor(peak: Peak, repetitions: number) {
+    this.#peak = peak;
     this.#repetitions = repetitions;
   }
 
@@ -157,6 +157,8 @@ class Match {
         (count: number) =>
           prepared.run(count),
     );
+    // The device's clock may change within the benchmark: each case has a peak of its own moment.
+    runs.push((count) => this.#peak.run(count));
     const times = await medianMs(runs, this.#repetitions);
     for (const { prepared } of right) await prepared.dispose();
     const measurement: Measurement = {
@@ -168,6 +170,7 @@ class Match {
       operations: floatingPointOperations(each),
       bytes: operandBytes(each),
       ms: Object.fromEntries(right.map(({ name }, index) => [name, round(times[index] ?? NaN)])),
+      peakGigaflops: round(this.#peak.operations / (times.at(-1) ?? NaN) / 1e6),
     };
     this.measurements.push(measurement);
     return measurement;
@@ -210,12 +213,6 @@ class Match {
     }
     return right;
   }
-}
-
-function sumOfConvolutions(measurements: readonly Measurement[]): number {
-  return measurements
-    .filter(({ layer }) => stageLayers.includes(layer))
-    .reduce((sum, { count, ms }) => sum + count * (ms.tandem ?? NaN), 0);
 }
 
 function messageOf(error: unknown): string {

@@ -1,10 +1,14 @@
 import { readFloats } from './contestant';
 import { medianMs } from './timing';
 
+/** The loop of multiply-adds that the device runs fastest. */
 export interface Peak {
-  readonly gigaflops: number;
-  /** Which of the loops was fastest. */
   readonly how: string;
+  readonly gigaflops: number;
+  /** Floating-point operations of one run, two for each multiply-add. */
+  readonly operations: number;
+  run(count: number): Promise<void>;
+  dispose(): void;
 }
 
 /** `software`: about a thousandth of what would keep a graphics processor busy. */
@@ -39,7 +43,7 @@ function multiplyAddKernel(accumulators: number, fused: boolean): string {
     }`;
 }
 
-/** The most multiply-adds a second that a kernel without any memory traffic reaches, two each. */
+/** Finds what a kernel without any memory traffic reaches. */
 export async function measurePeak(
   device: GPUDevice,
   { software, repetitions }: PeakOptions,
@@ -72,12 +76,19 @@ export async function measurePeak(
   );
   for (const run of runs) await run(1);
   const times = await medianMs(runs, repetitions);
-  const peaks = variants.map(({ accumulators, fused }, index) => ({
-    gigaflops: (threads * iterations * 4 * accumulators * 4 * 2) / (times[index] ?? NaN) / 1e6,
-    how: `${fused ? 'fma(a, b, c)' : 'a * b + c'} on ${accumulators} vec4f a thread`,
-  }));
-  result.destroy();
-  params.destroy();
+  const peaks = variants.map(({ accumulators, fused }, index) => {
+    const operations = threads * iterations * 4 * accumulators * 4 * 2;
+    return {
+      how: `${fused ? 'fma(a, b, c)' : 'a * b + c'} on ${accumulators} vec4f a thread`,
+      gigaflops: operations / (times[index] ?? NaN) / 1e6,
+      operations,
+      run: runs[index] ?? (() => Promise.resolve()),
+      dispose() {
+        result.destroy();
+        params.destroy();
+      },
+    };
+  });
   return peaks.reduce((best, peak) => (peak.gigaflops > best.gigaflops ? peak : best));
 }
 

@@ -18,6 +18,8 @@ export interface Measurement {
   /** Bytes that one run must move at least. */
   readonly bytes: number;
   readonly ms: Partial<Record<ContestantName, number>>;
+  /** What multiply-adds in registers reached in the same turns. */
+  readonly peakGigaflops: number;
 }
 
 /** Why a peer has no number. */
@@ -37,8 +39,8 @@ export interface Report {
   /** By layer: the part of the measured peak that its 3x3 convolutions reach, both ways together. */
   readonly fmaShare: Readonly<Record<string, number>>;
   /**
-   * A training step from layer3.0 to the head, and the sum of its convolutions by themselves; absent
-   * where not all of them were measured.
+   * A training step from layer3.0 to the head, and its convolutions by themselves; absent where not
+   * all of their layers were asked for.
    */
   readonly stage?: { readonly ms: number; readonly convMs: number };
   readonly peak: { readonly gigaflops: number; readonly how: string };
@@ -76,16 +78,17 @@ export function ratiosOf(
   return ratios;
 }
 
-export function fmaShareOf(
-  measurements: readonly Measurement[],
-  peakGigaflops: number,
-): Record<string, number> {
+/** By layer: operations of the 3x3 convolutions as a part of what the peak makes of their time. */
+export function fmaShareOf(measurements: readonly Measurement[]): Record<string, number> {
   const shares: Record<string, number> = {};
   for (const layer of ['layer1', 'layer2', 'layer3', 'layer4']) {
     const own = measurements.filter((each) => each.layer === layer && each.kernel === 3);
     const operations = own.reduce((sum, each) => sum + each.count * each.operations, 0);
-    const ms = own.reduce((sum, each) => sum + each.count * (each.ms.tandem ?? NaN), 0);
-    if (own.length > 0) shares[layer] = round(operations / ms / 1e6 / peakGigaflops);
+    const possible = own.reduce(
+      (sum, { count, ms, peakGigaflops }) => sum + count * (ms.tandem ?? NaN) * peakGigaflops * 1e6,
+      0,
+    );
+    if (own.length > 0) shares[layer] = round(operations / possible);
   }
   return shares;
 }
@@ -103,8 +106,7 @@ export function tableHead(): string {
 const nameWidth = 54;
 
 export function measurementLine(
-  { name, direction, ms, operations, bytes }: Measurement,
-  peakGigaflops: number,
+  { name, direction, ms, operations, bytes, peakGigaflops }: Measurement,
   gigabytesPerSecond: number,
 ): string {
   const gigaflops = (who: ContestantName): string =>

@@ -7,21 +7,33 @@ import { Random } from '../../runtime/random';
 import { elementCount, tensor } from '../../runtime/tensor';
 import type { RequestedDevice } from '../../runtime/webgpu/device';
 import { WebGpuEngine } from '../../runtime/webgpu/engine';
+import type { Prepared } from './contestant';
+import { directions, makeCaseData, resNet34Cases } from './convolution-case';
+import { tandem } from './tandem';
 import { medianMs } from './timing';
 
 /** The layers that the stage from layer3.0 to the head has. */
 export const stageLayers: readonly string[] = ['layer3', 'layer4'];
 
+export interface StageTimes {
+  /** Of one step. */
+  readonly ms: number;
+  /** Of its convolutions in all directions, one after the other. */
+  readonly convMs: number;
+}
+
 /**
- * Median milliseconds of one training step of ResNet-34 from layer3.0 to the head: a micro-batch
- * forward into the loss, backward with the gradient for the stage before, and the optimizer.
+ * Median times of one training step of ResNet-34 from layer3.0 to the head: a micro-batch forward
+ * into the loss, backward with the gradient for the stage before, and the optimizer. In turns with
+ * it, its convolutions by themselves.
  */
 export async function measureStage(
   device: RequestedDevice,
   size: number,
   batch: number,
   repetitions: number,
-): Promise<number> {
+): Promise<StageTimes> {
+  const convolutions = await Convolutions.prepare(device, size, batch);
   const model = buildResNet({ architecture: 'resnet34', numClasses: 1000, stem: 'imagenet' });
   const [before = [], units = []] = splitAt(model, ['layer3.0']);
   const inputShape = outputShapeOf(before, [3, size, size]);
@@ -57,10 +69,49 @@ export async function measureStage(
       }
       await Promise.all(calls);
     };
-    await run(1);
-    const [ms = NaN] = await medianMs([run], repetitions);
-    return ms;
+    const runs = [run, (count: number) => convolutions.run(count)];
+    for (const each of runs) await each(1);
+    const [ms = NaN, convMs = NaN] = await medianMs(runs, repetitions);
+    return { ms, convMs };
   } finally {
+    convolutions.dispose();
     await engine.dispose();
+  }
+}
+
+/** Every convolution of the stage, forward and backward, as often as the stage has it. */
+class Convolutions {
+  readonly #prepared: readonly { readonly convolution: Prepared; readonly count: number }[];
+
+  private constructor(prepared: readonly { convolution: Prepared; count: number }[]) {
+    this.#prepared = prepared;
+  }
+
+  static async prepare(
+    { device }: RequestedDevice,
+    size: number,
+    batch: number,
+  ): Promise<Convolutions> {
+    const prepared: { convolution: Prepared; count: number }[] = [];
+    for (const each of resNet34Cases(size, batch)) {
+      if (!stageLayers.includes(each.layer)) continue;
+      const data = makeCaseData(each);
+      for (const direction of directions) {
+        const convolution = await tandem(device).prepare(each, direction, data);
+        prepared.push({ convolution, count: each.count });
+      }
+    }
+    return new Convolutions(prepared);
+  }
+
+  async run(times: number): Promise<void> {
+    for (let index = 0; index < times; index++) {
+      // All are issued before the first is waited for, as the engine issues a stage.
+      await Promise.all(this.#prepared.map(({ convolution, count }) => convolution.run(count)));
+    }
+  }
+
+  dispose(): void {
+    for (const { convolution } of this.#prepared) void convolution.dispose();
   }
 }
