@@ -43,6 +43,7 @@ export interface Report {
    * all of their layers were asked for.
    */
   readonly stage?: { readonly ms: number; readonly convMs: number };
+  /** Of multiply-adds in registers: the median of what was measured beside each convolution. */
   readonly peak: { readonly gigaflops: number; readonly how: string };
   readonly gigabytesPerSecond: number;
   readonly settings: {
@@ -152,7 +153,7 @@ export function summaryLines(report: Report): string[] {
   }
   const shares = Object.entries(fmaShare).map(([layer, share]) => `${layer} ${percent(share)}`);
   lines.push(
-    `3x3 convolutions, of the multiply-add peak (${peak.gigaflops.toPrecision(3)} GFLOP/s): ${shares.join(', ')}`,
+    `3x3 convolutions, of the multiply-add peak (median ${peak.gigaflops.toPrecision(3)} GFLOP/s): ${shares.join(', ')}`,
     ...(stage
       ? [
           `Stage layer3.0 to head: ${stage.ms.toPrecision(4)} ms a step, its convolutions alone ${stage.convMs.toPrecision(4)} ms: ${(stage.ms / stage.convMs).toPrecision(3)}x`,
