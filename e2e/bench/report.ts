@@ -167,5 +167,6 @@ export function summaryLines(report: Report): string[] {
 }
 
 function percent(part: number): string {
+  if (Number.isNaN(part)) return '-';
   return `${(part * 100).toFixed(part < 0.1 ? 1 : 0)}%`;
 }
