@@ -1,4 +1,5 @@
 import { directions, type Direction } from './convolution-case';
+import { numMicroBatches } from './stage';
 import { geometricMean } from './timing';
 
 export const peerNames = ['tfjs', 'ort', 'jaxjs'] as const;
@@ -156,7 +157,7 @@ export function summaryLines(report: Report): string[] {
     `3x3 convolutions, of the multiply-add peak (median ${peak.gigaflops.toPrecision(3)} GFLOP/s): ${shares.join(', ')}`,
     ...(stage
       ? [
-          `Stage layer3.0 to head: ${stage.ms.toPrecision(4)} ms a step, its convolutions alone ${stage.convMs.toPrecision(4)} ms: ${(stage.ms / stage.convMs).toPrecision(3)}x`,
+          `Stage layer3.0 to head, ${numMicroBatches} micro-batches: ${stage.ms.toPrecision(4)} ms a step, its convolutions alone ${stage.convMs.toPrecision(4)} ms: ${(stage.ms / stage.convMs).toPrecision(3)}x`,
         ]
       : []),
     ...failures.map((failure) => `Left out: ${failure}`),

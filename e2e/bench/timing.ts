@@ -12,16 +12,18 @@ export async function medianMs(
   repetitions: number,
 ): Promise<number[]> {
   const counts: number[] = [];
+  const samples: number[][] = [];
   for (const run of runs) {
     const once = await elapsed(run, 1);
-    counts.push(Math.min(64, Math.max(1, Math.ceil(minimumSampleMs / once))));
+    const count = Math.min(64, Math.max(1, Math.ceil(minimumSampleMs / once)));
+    counts.push(count);
+    samples.push(count === 1 ? [once] : []);
   }
-  const samples: number[][] = runs.map(() => []);
-  for (let repetition = 0; repetition < repetitions; repetition++) {
-    for (let turn = 0; turn < runs.length; turn++) {
-      const index = (turn + repetition) % runs.length;
-      const [run, count = 1] = [runs[index], counts[index]];
-      if (run) samples[index]?.push((await elapsed(run, count)) / count);
+  for (let turn = 1; samples.some(({ length }) => length < repetitions); turn++) {
+    for (let place = 0; place < runs.length; place++) {
+      const index = (place + turn) % runs.length;
+      const [run, count = 1, own = []] = [runs[index], counts[index], samples[index]];
+      if (run && own.length < repetitions) own.push((await elapsed(run, count)) / count);
     }
   }
   return samples.map(median);
