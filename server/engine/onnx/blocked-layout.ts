@@ -20,6 +20,7 @@ export function blockedConvolution(
   weight: Value,
   outputShape: Shape,
   { stride, padding }: { stride: number; padding: number },
+  bias?: Value,
 ): Value {
   const [, channels = 0] = outputShape;
   const [, , kernel = 0] = weight.shape;
@@ -29,7 +30,8 @@ export function blockedConvolution(
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
   };
-  const output = graph.node('Conv', [blocked, weight], outputShape, attributes, domain);
+  const inputs = bias ? [blocked, weight, bias] : [blocked, weight];
+  const output = graph.node('Conv', inputs, outputShape, attributes, domain);
   return graph.node('ReorderOutput', [output], outputShape, { channels }, domain);
 }
 
