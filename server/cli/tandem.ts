@@ -1,7 +1,8 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { CutError } from '../../runtime/model/cut';
 import { RunFolderError } from '../coordinator/run-folder';
 import { RunInterruptedError } from '../coordinator/trainer';
+import { engineChoices } from '../engine/choose-engine';
 import { dataset } from './dataset';
 import { wholeNumber } from './options';
 import { train } from './train';
@@ -32,6 +33,9 @@ program
     '--threads <count>',
     'threads to compute with (default: all cores, but one)',
     wholeNumber(1),
+  )
+  .addOption(
+    new Option('--engine <name>', 'what to compute on').choices(engineChoices).default('cpu'),
   )
   .option('--json', 'end standard output with one line of JSON', false)
   .action((url: string, options: WorkerCommandOptions) => worker(url, options));

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { architectures, type Architecture } from '../../runtime/model/resnet';
 import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
+import { engineChoices, type EngineChoice } from '../engine/choose-engine';
 import { cutList, numberBetween, portNumber, wholeNumber } from './options';
 
 /** What `tandem train` was asked for, as commander gives it. */
@@ -27,6 +28,7 @@ export interface TrainOptions {
   readonly newHead: boolean;
   readonly run?: string;
   readonly seed: number;
+  readonly engine: EngineChoice;
   readonly threads?: number;
   readonly waitFor: number;
   readonly headlessWorker?: number | true;
@@ -86,6 +88,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--new-head', 'with --weights: start with a fresh classifier', false)
     .option('--run <folder>', 'where the run is kept (default: a new one in runs/)')
     .option('--seed <number>', 'decides weights, order and augmentation', wholeNumber(0), 0)
+    .addOption(choice('--engine <name>', 'what the computer computes on', engineChoices, 'cpu'))
     .option(
       '--threads <count>',
       "the computer's threads (default: all, but one for the network)",

@@ -1,13 +1,17 @@
+import type { StageSpec } from '../../runtime/engine';
+import { defaultCut } from '../../runtime/model/cut';
 import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
+import { planStage } from '../../runtime/pipeline/assignment';
 import { LocalStage } from '../../runtime/pipeline/stage';
 import { loadWeights } from '../checkpoint/load-weights';
 import type { TrainConfig } from '../coordinator/config';
+import { planPipeline } from '../coordinator/plan';
 import { newRunPath, RunFolder } from '../coordinator/run-folder';
 import type { Snapshot } from '../coordinator/snapshots';
 import { Trainer, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
-import { ThreadedEngine } from '../engine/threaded-engine';
+import { chooseEngine } from '../engine/choose-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
 import { isLoopback, type HostServer } from '../http/server';
 import { phonesAskedFor, startPhones } from './phones';
@@ -33,10 +37,8 @@ export async function train(options: TrainOptions): Promise<void> {
   });
   const config = trainConfig(options, data.classes.length, data.stepsPerEpoch);
   const { start, trackedBatches } = await initialState(options, config);
+  const engine = await chooseEngine(options, hostStageSpec(config), say);
   const server = await serve(options);
-  const engine = new ThreadedEngine(
-    options.threads === undefined ? {} : { numThreads: options.threads },
-  );
   const phones: HeadlessWorker[] = [];
   try {
     const run = options.run ?? (await newRunPath(config.model.architecture, new Date()));
@@ -136,6 +138,14 @@ function announce({ listen }: TrainOptions, config: TrainConfig, server: HostSer
       '  Anyone who can reach this address can join and sees the network and its activations: there is no pairing yet. Phones also need https for WebGPU.',
     );
   }
+}
+
+/** The stage that this computer has first, to measure engines on. */
+function hostStageSpec(config: TrainConfig): StageSpec {
+  const cut = config.cut === 'auto' ? defaultCut(config.model.architecture) : config.cut;
+  const [assignment] = planPipeline(config, cut).assignments;
+  if (!assignment) throw new Error('expected a plan of one stage or more, got none');
+  return planStage(assignment).spec;
 }
 
 function whyIdle({ cut }: TrainConfig): string {

@@ -1,16 +1,17 @@
 import { WebSocket } from 'ws';
+import type { StageEngine, StageSpec } from '../../runtime/engine';
+import { buildResNet } from '../../runtime/model/resnet';
 import { beatIntervalMs, ConnectionClosedError } from '../../runtime/protocol/connection';
 import { maxFrameBytes } from '../../runtime/protocol/frame';
 import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
-import { ThreadedEngine } from '../engine/threaded-engine';
+import { chooseEngine, type EngineOptions } from '../engine/choose-engine';
 import { bytesOf, socketOf } from '../link/accept-worker';
 import { UsageError } from './usage-error';
 
 const stopped = 'stopped at its terminal';
 
-export interface WorkerCommandOptions {
-  readonly threads?: number;
+export interface WorkerCommandOptions extends EngineOptions {
   readonly json: boolean;
 }
 
@@ -33,15 +34,31 @@ interface WorkerResult {
   readonly ended: string;
 }
 
-/** `tandem worker`: joins a host from Node and computes on the CPU until the run is over. */
-export async function worker(url: string, { threads, json }: WorkerCommandOptions): Promise<void> {
-  const engine = new ThreadedEngine(threads === undefined ? {} : { numThreads: threads });
+/** `tandem worker`: joins a host from Node and computes until the run is over. */
+export async function worker(url: string, options: WorkerCommandOptions): Promise<void> {
+  const engine = await chooseEngine(options, likelyStage(), (text) => {
+    process.stderr.write(`${text}\n`);
+  });
   try {
     const result = await computeFor(workerUrl(url), engine);
-    if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     await engine.dispose();
   }
+}
+
+/** Which stage it will be is said by the host later; engines are measured on a block of ResNet-34. */
+function likelyStage(): StageSpec {
+  const { units } = buildResNet({ architecture: 'resnet34', numClasses: 1000, stem: 'imagenet' });
+  return {
+    units: units.filter(({ name }) => name === 'layer3.1'),
+    inputShape: [256, 14, 14],
+    microBatchSize: 16,
+    numMicroBatches: 1,
+    maxInFlight: 1,
+    needsInputGradient: true,
+    optimizer: { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 },
+  };
 }
 
 /** `http://host:7070/` to `ws://host:7070/worker` */
@@ -54,7 +71,7 @@ function workerUrl(url: string): URL {
   return new URL('/worker', url.replace(/^http/, 'ws'));
 }
 
-function computeFor(url: URL, engine: ThreadedEngine): Promise<WorkerResult> {
+function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
   return new Promise((resolve, reject) => {
     let status: WorkerStatus | undefined;
     let steps = 0;
