@@ -32,5 +32,5 @@ if (
   });
   await builder.buildApp();
 }
-// A path such as C:\\… is no URL.
+// A path such as C:\… is no URL.
 await import(pathToFileURL(built).href);
