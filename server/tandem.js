@@ -2,7 +2,7 @@
 // The `tandem` command: builds client and server when the sources are newer than the build, then runs it.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const built = join(root, 'dist/server/tandem.js');
@@ -32,4 +32,5 @@ if (
   });
   await builder.buildApp();
 }
-await import(built);
+// A path such as C:\… is no URL.
+await import(pathToFileURL(built).href);

@@ -12,6 +12,12 @@ export function wholeNumber(minimum: number): (text: string) => number {
   };
 }
 
+export function portNumber(text: string): number {
+  const port = wholeNumber(0)(text);
+  if (port > 65_535) throw new InvalidArgumentError('Expected a port: 0 to 65535.');
+  return port;
+}
+
 export function numberBetween(minimum: number, maximum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

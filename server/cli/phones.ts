@@ -29,7 +29,7 @@ export async function startPhones(
     report(`Headless worker: ${phone.description}`);
     phones.push(phone);
     void phone.closed.then((reason) => {
-      failed(new Error(`the headless browser is gone: ${reason}`));
+      failed(new Error(`the headless worker is gone: ${reason}`));
     });
   }
 }

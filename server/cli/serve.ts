@@ -13,7 +13,8 @@ export async function serve({
   try {
     return await startServer(listen, port ?? defaultPort);
   } catch (error) {
-    if (port !== undefined || !(error instanceof ListenError)) throw error;
+    const isTaken = error instanceof ListenError && error.portIsTaken;
+    if (port !== undefined || !isTaken) throw error;
     return startServer(listen, 0);
   }
 }

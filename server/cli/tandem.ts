@@ -3,6 +3,7 @@ import { CutError } from '../../runtime/model/cut';
 import { caseSets } from '../../runtime/verify/case-set';
 import { RunFolderError } from '../coordinator/run-folder';
 import { RunInterruptedError } from '../coordinator/trainer';
+import { engineChoices } from '../engine/choose-engine';
 import { dataset } from './dataset';
 import { wholeNumber } from './options';
 import { train } from './train';
@@ -35,6 +36,10 @@ program
     'threads to compute with (default: all cores, but one)',
     wholeNumber(1),
   )
+  .addOption(
+    new Option('--engine <name>', 'what to compute on').choices(engineChoices).default('cpu'),
+  )
+  .option('--json', 'end standard output with one line of JSON', false)
   .action((url: string, options: WorkerCommandOptions) => worker(url, options));
 
 program
@@ -64,17 +69,21 @@ try {
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has printed its own sentence; help and version count as done.
-    return error.exitCode === 0 ? 0 : wrongUsage;
+    if (error.exitCode === 0) return 0;
+    writeJsonError(error.message.replace(/^error: /, ''), null);
+    return wrongUsage;
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (process.argv.includes('--json')) {
-    const checkpoint = error instanceof RunInterruptedError ? error.checkpoint : null;
-    process.stdout.write(`${JSON.stringify({ error: message, checkpoint })}\n`);
-  }
+  writeJsonError(message, error instanceof RunInterruptedError ? error.checkpoint : null);
   process.stderr.write(`tandem: ${message}\n`);
   if (process.env['TANDEM_DEBUG'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }
   const isUsage = [UsageError, CutError, RunFolderError].some((kind) => error instanceof kind);
   return isUsage ? wrongUsage : failed;
+}
+
+function writeJsonError(error: string, checkpoint: string | null): void {
+  if (!process.argv.includes('--json')) return;
+  process.stdout.write(`${JSON.stringify({ error, checkpoint })}\n`);
 }

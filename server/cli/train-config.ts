@@ -3,6 +3,7 @@ import { splitAt } from '../../runtime/model/cut';
 import { outputShapeOf } from '../../runtime/model/graph';
 import { buildResNet, defaultStem } from '../../runtime/model/resnet';
 import type { TrainConfig } from '../coordinator/config';
+import { isLoopback } from '../http/visitor';
 import { defaultEpochs, type TrainOptions } from './train-options';
 import { UsageError } from './usage-error';
 
@@ -32,6 +33,11 @@ export function checkOptions(options: TrainOptions): void {
   if (options.nesterov && options.momentum === 0) {
     throw new UsageError('--nesterov needs a --momentum above 0');
   }
+  if (headlessWorker !== undefined && !isOpenHere(options.listen)) {
+    throw new UsageError(
+      `--headless-worker has WebGPU at localhost alone, and --listen ${options.listen} is not: leave --listen out, or give it 0.0.0.0`,
+    );
+  }
   const network = buildResNet({
     architecture: model,
     numClasses: 2,
@@ -47,6 +53,11 @@ export function checkOptions(options: TrainOptions): void {
       '--cut none keeps everything on this computer: drop --wait-for and --headless-worker, or name a unit to cut at',
     );
   }
+}
+
+/** Whether a browser on this computer reaches the server as localhost. */
+function isOpenHere(address: string): boolean {
+  return isLoopback(address) || address === '0.0.0.0' || address === '::';
 }
 
 /** All that fixes the run, once the classes and the number of pictures are known. */

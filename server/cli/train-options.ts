@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander';
 import { architectures, type Architecture } from '../../runtime/model/resnet';
 import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
-import { cutList, numberBetween, wholeNumber } from './options';
+import { engineChoices, type EngineChoice } from '../engine/choose-engine';
+import { cutList, numberBetween, portNumber, wholeNumber } from './options';
 
 /** What `tandem train` was asked for, as commander gives it. */
 export interface TrainOptions {
@@ -27,6 +28,7 @@ export interface TrainOptions {
   readonly newHead: boolean;
   readonly run?: string;
   readonly seed: number;
+  readonly engine: EngineChoice;
   readonly threads?: number;
   readonly waitFor: number;
   readonly headlessWorker?: number | true;
@@ -86,6 +88,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--new-head', 'with --weights: start with a fresh classifier', false)
     .option('--run <folder>', 'where the run is kept (default: a new one in runs/)')
     .option('--seed <number>', 'decides weights, order and augmentation', wholeNumber(0), 0)
+    .addOption(choice('--engine <name>', 'what the computer computes on', engineChoices, 'cpu'))
     .option(
       '--threads <count>',
       "the computer's threads (default: all, but one for the network)",
@@ -94,7 +97,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--wait-for <count>', 'start when this many workers have joined', wholeNumber(0), 0)
     .option('--headless-worker [count]', 'start local headless browsers as workers', count)
     .option('--listen <address>', 'address to serve the worker page on', '127.0.0.1')
-    .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', wholeNumber(0))
+    .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', portNumber)
     .option('--json', 'end with the result as one line of JSON on standard output', false);
 }
 

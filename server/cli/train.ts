@@ -1,13 +1,17 @@
+import type { StageSpec } from '../../runtime/engine';
+import { defaultCut } from '../../runtime/model/cut';
 import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
+import { planStage } from '../../runtime/pipeline/assignment';
 import { LocalStage } from '../../runtime/pipeline/stage';
 import { loadWeights } from '../checkpoint/load-weights';
 import type { TrainConfig } from '../coordinator/config';
+import { planPipeline } from '../coordinator/plan';
 import { newRunPath, RunFolder } from '../coordinator/run-folder';
 import type { Snapshot } from '../coordinator/snapshots';
 import { Trainer, type TrainOutcome } from '../coordinator/trainer';
 import { openTrainingData } from '../data/training-data';
-import { ThreadedEngine } from '../engine/threaded-engine';
+import { chooseEngine } from '../engine/choose-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
 import { isLoopback, type HostServer } from '../http/server';
 import { phonesAskedFor, startPhones } from './phones';
@@ -33,13 +37,11 @@ export async function train(options: TrainOptions): Promise<void> {
   });
   const config = trainConfig(options, data.classes.length, data.stepsPerEpoch);
   const { start, trackedBatches } = await initialState(options, config);
+  const engine = await chooseEngine(options, hostStageSpec(config), say);
   const server = await serve(options);
-  const engine = new ThreadedEngine(
-    options.threads === undefined ? {} : { numThreads: options.threads },
-  );
   const phones: HeadlessWorker[] = [];
   try {
-    const run = options.run ?? newRunPath(config.model.architecture, new Date());
+    const run = options.run ?? (await newRunPath(config.model.architecture, new Date()));
     const folder = await RunFolder.create(run, config, { classes: data.classes });
     announce(options, config, server);
     const progress = new TrainProgress(config, start.step);
@@ -48,6 +50,9 @@ export async function train(options: TrainOptions): Promise<void> {
     server.pool.onJoin = (worker) => {
       notice(`Worker ${worker.id} joined: ${worker.device}`);
       worker.idle(whyIdle(config));
+    };
+    server.pool.onGone = (worker, reason) => {
+      notice(`Worker ${worker.id} left: ${reason}`);
     };
     let interrupt: (error: Error) => void = () => undefined;
     const workersFailed = new Promise<never>((_resolve, reject) => (interrupt = reject));
@@ -69,14 +74,18 @@ export async function train(options: TrainOptions): Promise<void> {
       workersFailed,
     });
     const stopListening = stopOnSignal(trainer, interrupt, notice);
-    await startPhones(numPhones, server.url, phones, interrupt, notice);
     let outcome: TrainOutcome;
+    let farewell = 'The run failed; the computer says why.';
     try {
+      await startPhones(numPhones, server.url, phones, interrupt, notice);
       outcome = await trainer.run();
+      farewell = 'The run is over.';
     } finally {
+      pool.onGone = () => undefined;
       progress.stop();
       stopListening();
-      for (const worker of pool.workers) worker.finish('The run is over.');
+      for (const worker of pool.workers) worker.finish(farewell);
+      await folder.removeUnused();
     }
     await folder.flush();
     const result = trainResult(outcome, records, config, run, pool.bytes);
@@ -119,6 +128,7 @@ function announce({ listen }: TrainOptions, config: TrainConfig, server: HostSer
     `${model.architecture}, ${model.numClasses} classes, batch ${batchSize} as ${batchSize / microBatchSize} x ${microBatchSize}, ${length}, schedule ${schedule}`,
   );
   say(`Worker page: ${server.url}`);
+  for (const url of server.networkUrls) say(`  from other devices: ${url}`);
   if (isLoopback(listen)) {
     say(
       '  It listens on this computer alone: a browser here can join, a phone can not. --listen 0.0.0.0 opens it to the network.',
@@ -128,6 +138,14 @@ function announce({ listen }: TrainOptions, config: TrainConfig, server: HostSer
       '  Anyone who can reach this address can join and sees the network and its activations: there is no pairing yet. Phones also need https for WebGPU.',
     );
   }
+}
+
+/** The stage that this computer has first, to measure engines on. */
+function hostStageSpec(config: TrainConfig): StageSpec {
+  const cut = config.cut === 'auto' ? defaultCut(config.model.architecture) : config.cut;
+  const [assignment] = planPipeline(config, cut).assignments;
+  if (!assignment) throw new Error('expected a plan of one stage or more, got none');
+  return planStage(assignment).spec;
 }
 
 function whyIdle({ cut }: TrainConfig): string {

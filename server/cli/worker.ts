@@ -1,14 +1,18 @@
 import { WebSocket } from 'ws';
+import type { StageEngine, StageSpec } from '../../runtime/engine';
+import { buildResNet } from '../../runtime/model/resnet';
 import { beatIntervalMs, ConnectionClosedError } from '../../runtime/protocol/connection';
 import { maxFrameBytes } from '../../runtime/protocol/frame';
 import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
-import { ThreadedEngine } from '../engine/threaded-engine';
+import { chooseEngine, type EngineOptions } from '../engine/choose-engine';
 import { bytesOf, socketOf } from '../link/accept-worker';
 import { UsageError } from './usage-error';
 
-export interface WorkerCommandOptions {
-  readonly threads?: number;
+const stopped = 'stopped at its terminal';
+
+export interface WorkerCommandOptions extends EngineOptions {
+  readonly json: boolean;
 }
 
 /** The host could not be reached, or went away before the run was over. */
@@ -16,14 +20,45 @@ export class HostGoneError extends Error {
   override readonly name = 'HostGoneError';
 }
 
-/** `tandem worker`: joins a host from Node and computes on the CPU until the run is over. */
-export async function worker(url: string, { threads }: WorkerCommandOptions): Promise<void> {
-  const engine = new ThreadedEngine(threads === undefined ? {} : { numThreads: threads });
+/** The host refused this worker, or its engine failed. */
+export class WorkerFailedError extends Error {
+  override readonly name = 'WorkerFailedError';
+}
+
+/** The line that `tandem worker --json` ends with. */
+interface WorkerResult {
+  /** Steps of the run that were done when this worker saw it last. */
+  readonly steps: number;
+  readonly device: string;
+  /** Why it ended, in words. */
+  readonly ended: string;
+}
+
+/** `tandem worker`: joins a host from Node and computes until the run is over. */
+export async function worker(url: string, options: WorkerCommandOptions): Promise<void> {
+  const engine = await chooseEngine(options, likelyStage(), (text) => {
+    process.stderr.write(`${text}\n`);
+  });
   try {
-    await computeFor(workerUrl(url), engine);
+    const result = await computeFor(workerUrl(url), engine);
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     await engine.dispose();
   }
+}
+
+/** Which stage it will be is said by the host later; engines are measured on a block of ResNet-34. */
+function likelyStage(): StageSpec {
+  const { units } = buildResNet({ architecture: 'resnet34', numClasses: 1000, stem: 'imagenet' });
+  return {
+    units: units.filter(({ name }) => name === 'layer3.1'),
+    inputShape: [256, 14, 14],
+    microBatchSize: 16,
+    numMicroBatches: 1,
+    maxInFlight: 1,
+    needsInputGradient: true,
+    optimizer: { kind: 'sgd', momentum: 0, nesterov: false, weightDecay: 0 },
+  };
 }
 
 /** `http://host:7070/` to `ws://host:7070/worker` */
@@ -36,22 +71,36 @@ function workerUrl(url: string): URL {
   return new URL('/worker', url.replace(/^http/, 'ws'));
 }
 
-function computeFor(url: URL, engine: ThreadedEngine): Promise<void> {
+function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
   return new Promise((resolve, reject) => {
+    let status: WorkerStatus | undefined;
+    let steps = 0;
     const pipelineWorker = new PipelineWorker({
       engine,
       agent: `tandem worker, Node ${process.version}`,
-      onStatus: say,
+      onStatus: (now) => {
+        status = now;
+        if (now.state === 'training') steps = now.step;
+        say(now);
+      },
     });
     const webSocket = new WebSocket(url, { perMessageDeflate: false, maxPayload: maxFrameBytes });
     let heart: NodeJS.Timeout | undefined;
-    const leave = (): void => pipelineWorker.leave('stopped at its terminal');
+    const leave = (): void => {
+      pipelineWorker.leave(stopped);
+      // Before it is open, no connection tells of the end.
+      if (webSocket.readyState === WebSocket.CONNECTING) webSocket.terminate();
+    };
     process.once('SIGINT', leave).once('SIGTERM', leave);
     const end = (error: Error): void => {
       clearInterval(heart);
       process.off('SIGINT', leave).off('SIGTERM', leave);
-      if (pipelineWorker.hasEnded) resolve();
-      else reject(new HostGoneError(`${url.host}: ${error.message}`));
+      if (status?.state === 'failed') {
+        reject(new WorkerFailedError(`${status.detail} (${status.reason})`));
+      } else if (pipelineWorker.hasEnded) {
+        const ended = status?.state === 'finished' ? status.message : stopped;
+        resolve({ steps, device: engine.device, ended });
+      } else reject(new HostGoneError(`${url.host}: ${error.message}`));
     };
     webSocket.on('open', () => {
       const connection = pipelineWorker.join(
@@ -85,9 +134,8 @@ function say(status: WorkerStatus): void {
     case 'finished':
       process.stderr.write(`${status.message}\n`);
       break;
+    // The command ends with it as its error.
     case 'failed':
-      process.stderr.write(`Failed (${status.reason}): ${status.detail}\n`);
-      break;
     case 'connecting':
     case 'evaluating':
       break;

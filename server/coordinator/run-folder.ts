@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
-import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainConfig } from './config';
 import type { EvaluationRecord, StepRecord } from './trainer';
 
-/** The folder already holds a run; nothing is overwritten. */
+/** The folder holds something already, and nothing is overwritten; or it can't be made. */
 export class RunFolderError extends Error {
   override readonly name = 'RunFolderError';
 }
@@ -20,17 +19,23 @@ export class RunFolder {
 
   /**
    * Makes the folder and writes `run.json`.
-   * @throws RunFolderError when it holds a run already
+   * @throws RunFolderError when there is something in it, or it can't be written
    */
   static async create(path: string, config: TrainConfig, facts: object): Promise<RunFolder> {
-    if (existsSync(join(path, 'run.json'))) {
-      throw new RunFolderError(
-        `${path} already holds a run; give --run another folder, or none for a new one in runs/`,
-      );
-    }
     const folder = new RunFolder(path);
-    await mkdir(folder.checkpoints, { recursive: true });
-    await writeFile(join(path, 'run.json'), `${JSON.stringify({ ...facts, config }, null, 2)}\n`);
+    try {
+      await mkdir(path, { recursive: true });
+      const found = await readdir(path);
+      if (found.length > 0) throw occupied(path, found.includes('run.json'));
+      const text = `${JSON.stringify({ ...facts, config }, null, 2)}\n`;
+      // Of two runs that start at once only one can make the file.
+      await writeFile(join(path, 'run.json'), text, { flag: 'wx' });
+      await mkdir(folder.checkpoints);
+    } catch (error) {
+      if (error instanceof RunFolderError) throw error;
+      if (codeOf(error) === 'EEXIST' && (await isFolder(path))) throw occupied(path, true);
+      throw unusable(path, error);
+    }
     return folder;
   }
 
@@ -51,10 +56,76 @@ export class RunFolder {
   flush(): Promise<void> {
     return this.#writing;
   }
+
+  /** Takes the folder away again where nothing but `run.json` came: the run never began. */
+  async removeUnused(): Promise<void> {
+    try {
+      await this.#writing;
+      if ((await readdir(this.path)).some((name) => !['run.json', 'checkpoints'].includes(name))) {
+        return;
+      }
+      // Fails while there is a checkpoint in it, and so keeps the run.
+      await rmdir(this.checkpoints);
+      await rm(join(this.path, 'run.json'));
+      await rmdir(this.path);
+    } catch {
+      // Something else was put there, or the disk is gone: what is left does no harm.
+    }
+  }
 }
 
-/** `runs/2026-11-21T10-30-00-resnet20` */
-export function newRunPath(architecture: string, now: Date): string {
+/**
+ * Makes a fresh folder `runs/2026-11-21T10-30-00-resnet20`, with a number behind it where that is taken.
+ * @throws RunFolderError when it can't be made
+ */
+export async function newRunPath(
+  architecture: string,
+  now: Date,
+  parent = 'runs',
+): Promise<string> {
   const time = now.toISOString().slice(0, 19).replaceAll(':', '-');
-  return join('runs', `${time}-${architecture}`);
+  const first = join(parent, `${time}-${architecture}`);
+  try {
+    await mkdir(parent, { recursive: true });
+    for (let path = first, number = 2; ; path = `${first}-${number++}`) {
+      if (await isNew(path)) return path;
+    }
+  } catch (error) {
+    throw unusable(first, error);
+  }
+}
+
+async function isNew(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function occupied(path: string, isRun: boolean): RunFolderError {
+  const what = isRun ? 'already holds a run' : 'is not empty';
+  return new RunFolderError(
+    `${path} ${what}; give --run another folder, or none for a new one in runs/`,
+  );
+}
+
+function unusable(path: string, error: unknown): RunFolderError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new RunFolderError(
+    `cannot keep the run in ${path} (${why}); give --run a folder that can be written`,
+  );
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return readdir(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }

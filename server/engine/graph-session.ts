@@ -19,6 +19,8 @@ export class GraphSession {
       interOpNumThreads: 1,
       // Fusions beyond `basic` may differ between two graphs with the same nodes, and their bits.
       graphOptimizationLevel: 'basic',
+      // A planned block would come on top of what the first run, before there is a plan, has taken.
+      enableMemPattern: false,
       // Threads that wait actively after a run would take the cores from the next session.
       extra: { session: { force_spinning_stop: '1' } },
     });

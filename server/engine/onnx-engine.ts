@@ -21,9 +21,10 @@ import {
 } from './graphs/names';
 import { shapeOf, stageInput } from './graphs/stage-graph';
 import { EngineOrderError, InFlight, type MicroBatch, type Values } from './in-flight';
+import { KeptSessions } from './kept-sessions';
 import { findBlockSize } from './onnx/blocked-layout';
 import { smoothedTargets, softmaxCrossEntropy } from './operations/softmax-cross-entropy';
-import { StageSessions } from './stage-sessions';
+import type { StageSessions } from './stage-sessions';
 import { StageState } from './stage-state';
 
 export interface CpuEngineOptions {
@@ -53,6 +54,7 @@ export class OnnxEngine implements StageEngine {
   readonly device: string;
   readonly #numThreads: number;
   readonly #layout: 'blocked' | 'standard';
+  readonly #keptSessions = new KeptSessions();
   #loaded: LoadedStage | undefined;
   #lastCall: Promise<unknown> = Promise.resolve();
 
@@ -64,9 +66,11 @@ export class OnnxEngine implements StageEngine {
 
   load(spec: StageSpec): Promise<void> {
     return this.#inOrder(async () => {
-      await this.#release();
+      this.#loaded = undefined;
       const blockSize = this.#layout === 'standard' ? undefined : await findBlockSize();
-      const sessions = new StageSessions(spec, { numThreads: this.#numThreads, blockSize });
+      const options = { numThreads: this.#numThreads, blockSize };
+      const sessions = await this.#keptSessions.get(spec, options);
+      sessions.prepare();
       this.#loaded = {
         spec,
         sessions,
@@ -217,9 +221,8 @@ export class OnnxEngine implements StageEngine {
   }
 
   async #release(): Promise<void> {
-    const loaded = this.#loaded;
     this.#loaded = undefined;
-    await loaded?.sessions.release();
+    await this.#keptSessions.release();
   }
 
   #stage(call: string): LoadedStage {

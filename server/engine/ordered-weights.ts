@@ -62,10 +62,9 @@ function inOrder(
   { rotated, blockSize }: WeightOrder,
 ): Float32Array {
   const { inChannels, outChannels, kernel } = convolution;
-  const turned = rotated ? rotate(convolution, weight) : weight;
-  if (blockSize === undefined) return turned;
+  if (blockSize === undefined) return rotated ? rotate(convolution, weight) : weight;
   const channels = rotated ? [inChannels, outChannels] : [outChannels, inChannels];
-  return blockWeights(turned, [...channels, kernel, kernel], blockSize);
+  return blockWeights(weight, [...channels, kernel, kernel], blockSize, { rotated });
 }
 
 function rotate(convolution: Convolution, weight: Float32Array): Float32Array {

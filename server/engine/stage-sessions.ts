@@ -28,6 +28,15 @@ export class StageSessions {
     this.saved = savedValues(this.#backwardGraph('whole'));
   }
 
+  /** Starts to make what a training step will ask for, while the weights are still on their way. */
+  prepare(): void {
+    const wanted = this.#spec.loss
+      ? [this.backward('step')]
+      : [this.forward(), this.backward('whole')];
+    // Whoever asks for a session gets its error.
+    for (const session of wanted) session.catch(() => undefined);
+  }
+
   forward(): Promise<GraphSession> {
     return this.#session('forward', () => trainingGraph(this.stage, this.saved));
   }

@@ -7,6 +7,9 @@ import {
   type NamedTensors,
   type Shape,
 } from '../../runtime/tensor';
+import { FoldedWeights } from './folded-weights';
+import { foldedConvolutions } from './graphs/folding';
+import { stageGraph } from './graphs/stage-graph';
 import { optimize } from './optimizer';
 import { OrderedWeights } from './ordered-weights';
 
@@ -27,6 +30,7 @@ export class StageState {
   readonly #parameters = new Map<string, Parameter>();
   readonly #buffers = new Map<string, Held>();
   readonly #orderedWeights: OrderedWeights;
+  readonly #foldedWeights: FoldedWeights;
 
   /** @param blockSize of the blocked layout; undefined for standard operators alone */
   constructor(spec: StageSpec, blockSize: number | undefined) {
@@ -39,16 +43,22 @@ export class StageState {
     for (const { name, shape } of buffersOf(spec.units)) {
       this.#buffers.set(name, { shape, data: floats(shape) });
     }
-    const operations = spec.units.flatMap((unit) => unit.operations);
+    const { operations } = stageGraph(spec, spec.microBatchSize);
     const convolutions = operations.filter((operation) => operation.kind === 'convolution');
     this.#orderedWeights = new OrderedWeights(convolutions, blockSize);
+    this.#foldedWeights = new FoldedWeights(foldedConvolutions(operations).values(), blockSize);
   }
 
-  /** Values that a graph reads, not a copy: a parameter, a buffer, or reordered weights. */
+  /** Values that a graph reads, not a copy: a parameter, a buffer, or weights reordered or folded. */
   values(name: string): Float32Array | undefined {
     return (
       (this.#parameters.get(name) ?? this.#buffers.get(name))?.data ??
-      this.#orderedWeights.get(name, (weight) => this.#parameters.get(weight)?.data)
+      this.#orderedWeights.get(name, (weight) => this.#parameters.get(weight)?.data) ??
+      this.#foldedWeights.get(name, (tensor) => {
+        const held = this.#parameters.get(tensor) ?? this.#buffers.get(tensor);
+        if (!held) throw new Error(`expected the stage to have '${tensor}', got no such tensor`);
+        return held.data;
+      })
     );
   }
 
@@ -74,6 +84,7 @@ export class StageState {
     }
     for (const copy of copies) copy();
     this.#orderedWeights.drop();
+    this.#foldedWeights.drop();
     this.dropGradients();
   }
 
@@ -125,6 +136,7 @@ export class StageState {
     }
     this.dropGradients();
     this.#orderedWeights.drop();
+    this.#foldedWeights.drop();
   }
 
   /** running += momentum (batch - running), the variance unbiased; `count` values a channel. */
@@ -134,17 +146,19 @@ export class StageState {
     variance: Float32Array,
     count: number,
   ): void {
+    this.#foldedWeights.drop();
     const unbiased = count / (count - 1);
     move(this.values(runningMean), mean, 1, momentum);
     move(this.values(runningVar), variance, unbiased, momentum);
   }
 
-  /** Parameters, gradients, optimizer state, buffers, and the reordered weights. */
+  /** Parameters, gradients, optimizer state, buffers, and the weights reordered or folded. */
   bytes(): number {
     const perParameter = 2 + optimizerSlots(this.#spec.optimizer).length;
     const parameters = [...this.#parameters.values()].map(({ data }) => data.byteLength);
     const buffers = [...this.#buffers.values()].map(({ data }) => data.byteLength);
-    return perParameter * total(parameters) + total(buffers) + this.#orderedWeights.bytes();
+    const derived = this.#orderedWeights.bytes() + this.#foldedWeights.bytes();
+    return perParameter * total(parameters) + total(buffers) + derived;
   }
 }
 

@@ -10,6 +10,8 @@ const page = `<!doctype html><title>Phone</title><script type="module">
   await fetch('/saw', { method: 'POST', body: String(adapter?.info.isFallbackAdapter) });
 </script>`;
 
+const failedPage = `<!doctype html><title>Phone</title><body data-state="failed" data-reason="no-adapter">`;
+
 let server: Server;
 let url: string;
 const saw: string[] = [];
@@ -18,7 +20,7 @@ beforeAll(async () => {
   server = createServer((request, response) => {
     request.on('data', (body: Buffer) => saw.push(body.toString()));
     response.setHeader('content-type', 'text/html');
-    response.end(request.url === '/' ? page : '');
+    response.end(request.url === '/' ? page : request.url === '/failed' ? failedPage : '');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -49,6 +51,12 @@ test('a phone that is killed says so, and closing it again does no harm', async 
   const phone = await startHeadlessWorker({ url });
   await phone.kill();
   expect(await phone.closed).toBe('killed');
+  await phone.close();
+});
+
+test('a page that says that it can’t compute is as good as gone', async () => {
+  const phone = await startHeadlessWorker({ url: `${url}failed`, software: true });
+  expect(await phone.closed).toBe("its page can't compute (no-adapter)");
   await phone.close();
 });
 

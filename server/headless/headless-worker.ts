@@ -15,7 +15,7 @@ export interface HeadlessWorkerOptions {
 export interface HeadlessWorker {
   /** The browser, its version and what it computes on, in words. */
   readonly description: string;
-  /** Resolves to the reason once the page is gone, whoever ended it; never rejects. */
+  /** Resolves to the reason once the page is gone or has failed for good; never rejects. */
   readonly closed: Promise<string>;
   /** Ends the browser; resolves when its process is gone, after at most ten seconds or so. */
   close(): Promise<void>;
@@ -30,6 +30,9 @@ export class HeadlessWorkerError extends Error {
 
 /** The page's, not Node's: for what runs in the page. */
 declare const navigator: { readonly gpu?: GPU };
+declare const document: {
+  readonly body: { readonly dataset: Readonly<Record<string, string | undefined>> };
+};
 
 /** Time for the browser to end by itself before it is killed. */
 const closeMs = 5_000;
@@ -146,6 +149,27 @@ class VirtualPhone implements HeadlessWorker {
       });
     }
     await this.#page.goto(url);
+    void this.#watch();
+  }
+
+  /** A page that can't compute stays open; for the run it is as good as gone. */
+  async #watch(): Promise<void> {
+    try {
+      const failure = await this.#page.waitForFunction(
+        () => {
+          const { state, reason = '' } = document.body.dataset;
+          // From a lost host the page comes back by itself.
+          return state === 'failed' && !reason.startsWith('host-')
+            ? reason || 'unknown'
+            : undefined;
+        },
+        undefined,
+        { timeout: 0, polling: 500 },
+      );
+      this.#ended(`its page can't compute (${String(await failure.jsonValue())})`);
+    } catch {
+      // The page is gone, which its own events report.
+    }
   }
 
   async close(): Promise<void> {

@@ -26,7 +26,7 @@ export function acceptWorker(socket: WebSocket, id: string, pool: WorkerPool): v
     WorkerMessage
   >(
     socketOf(socket, () => connection.pump()),
-    parseWorkerMessage,
+    (text) => printable(parseWorkerMessage(text)),
     {
       message: (message) => {
         if (worker) {
@@ -69,6 +69,15 @@ export function acceptWorker(socket: WebSocket, id: string, pool: WorkerPool): v
   socket.on('close', () => {
     connection.close(new ConnectionClosedError('its connection closed'));
   });
+}
+
+/** The message with texts that can be shown in a terminal: without control characters. */
+function printable<T extends object>(message: T): T {
+  const entries = Object.entries(message).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cf}]/gu, '') : value,
+  ]);
+  return Object.fromEntries(entries) as T;
 }
 
 /** The protocol's view of a `ws` socket; `onDrained` is called when a frame has left. */

@@ -9,6 +9,12 @@ import { maxPool } from '../operations/max-pool';
 import { padShortcut } from '../operations/pad-shortcut';
 import { relu } from '../operations/relu';
 import {
+  foldedBiasName,
+  foldedConvolutions,
+  foldedWeightName,
+  type FoldedConvolution,
+} from './folding';
+import {
   inputName,
   meanName,
   orderedName,
@@ -99,14 +105,28 @@ export function trainingGraph(stage: StageGraph, saved: ReadonlySet<string>): Bu
   return finished(graph, valueIn(values, stage.output));
 }
 
-/** The forward with running statistics. */
+/** The forward with running statistics, which are folded into the convolutions where they can be. */
 export function evaluationGraph(stage: StageGraph): BuiltGraph {
   const graph = new ModelBuilder('evaluation');
-  const values = run(graph, stage, (_value, { runningMean, runningVar }) => ({
+  const statistics: StatisticsOf = (_value, { runningMean, runningVar }) => ({
     mean: stateInput({ graph, stage }, runningMean),
     variance: stateInput({ graph, stage }, runningVar),
-  }));
+  });
+  const values = run(graph, stage, statistics, foldedConvolutions(stage.operations));
   return finished(graph, valueIn(values, stage.output));
+}
+
+function foldedForward(
+  scope: Scope,
+  { convolution: operation, batchNorm }: FoldedConvolution,
+): Value {
+  const { graph, stage, value } = scope;
+  const order = forwardWeightOrder(operation, stage.blockSize);
+  const folded = { ...operation, weight: foldedWeightName(operation.weight) };
+  const weight = weightInput(scope, folded, order);
+  const bias = graph.input(foldedBiasName(operation.weight), [operation.outChannels]);
+  const outputShape = shapeOf(stage, batchNorm.output);
+  return convolution(graph, operation, value(operation.input), weight, order, outputShape, bias);
 }
 
 type StatisticsOf = (
@@ -114,7 +134,13 @@ type StatisticsOf = (
   operation: Extract<Operation, { kind: 'batchNorm' }>,
 ) => Statistics;
 
-function run(graph: ModelBuilder, stage: StageGraph, statisticsOf: StatisticsOf): Values {
+function run(
+  graph: ModelBuilder,
+  stage: StageGraph,
+  statisticsOf: StatisticsOf,
+  folded: ReadonlyMap<string, FoldedConvolution> = new Map<string, FoldedConvolution>(),
+): Values {
+  const alone = new Set([...folded.values()].map((pair) => pair.convolution.output));
   const input = graph.input(inputName, shapeOf(stage, stageInput));
   const values = new Map([[stageInput, input]]);
   const value = (name: string): Value => valueIn(values, name);
@@ -125,7 +151,9 @@ function run(graph: ModelBuilder, stage: StageGraph, statisticsOf: StatisticsOf)
     statistics: (operation) => statisticsOf(value(operation.input), operation),
   };
   for (const operation of stage.operations) {
-    values.set(operation.output, forwardOf(scope, operation));
+    if (alone.has(operation.output)) continue;
+    const pair = folded.get(operation.output);
+    values.set(operation.output, pair ? foldedForward(scope, pair) : forwardOf(scope, operation));
   }
   return values;
 }

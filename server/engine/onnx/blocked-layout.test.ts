@@ -51,3 +51,20 @@ test('with the block size that was found, the convolution is the standard one', 
   });
   expect(relativeError(tensor(actual), tensor(expected))).toBeLessThan(1e-5);
 });
+
+test('rotated weights in blocks: the channel axes swapped, the taps from behind', () => {
+  // Four outputs, two inputs, as the parameter has them; the values are `output input tap`.
+  const weight = Float32Array.from(
+    [0, 1, 2, 3].flatMap((out) =>
+      [0, 1].flatMap((i) => [0, 1].map((tap) => 100 * out + 10 * i + tap)),
+    ),
+  );
+  expect([...blockWeights(weight, [2, 4, 1, 2], 2, { rotated: true })]).toEqual(
+    [
+      [1, 11, 101, 111],
+      [0, 10, 100, 110],
+      [201, 211, 301, 311],
+      [200, 210, 300, 310],
+    ].flat(),
+  );
+});

@@ -20,6 +20,7 @@ export function blockedConvolution(
   weight: Value,
   outputShape: Shape,
   { stride, padding }: { stride: number; padding: number },
+  bias?: Value,
 ): Value {
   const [, channels = 0] = outputShape;
   const [, , kernel = 0] = weight.shape;
@@ -29,27 +30,41 @@ export function blockedConvolution(
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
   };
-  const output = graph.node('Conv', [blocked, weight], outputShape, attributes, domain);
+  const inputs = bias ? [blocked, weight, bias] : [blocked, weight];
+  const output = graph.node('Conv', inputs, outputShape, attributes, domain);
   return graph.node('ReorderOutput', [output], outputShape, { channels }, domain);
 }
 
-/** (O, I, k, k) to (O / B, I / B, k, k, I in the block, O in the block). */
+/**
+ * (O, I, k, k) to (O / B, I / B, k, k, I in the block, O in the block).
+ *
+ * With `rotated` the weight is read as (I, O, k, k), turned by half a turn: that of the input
+ * gradient, without a copy in between. Written in order of the result, block by block, so that
+ * what a block reads stays in the cache: a whole network's weights are reordered every step.
+ */
 export function blockWeights(
   weight: Float32Array,
   [outChannels = 0, inChannels = 0, height = 0, width = 0]: Shape,
   blockSize: number,
+  { rotated }: { rotated: boolean } = { rotated: false },
 ): Float32Array {
   const blocked = new Float32Array(weight.length);
   const taps = height * width;
-  for (let out = 0; out < outChannels; out++) {
-    const outBlock = Math.floor(out / blockSize);
-    for (let input = 0; input < inChannels; input++) {
-      const inBlock = Math.floor(input / blockSize);
-      const from = (out * inChannels + input) * taps;
-      const block = (outBlock * (inChannels / blockSize) + inBlock) * taps;
-      const place = (input % blockSize) * blockSize + (out % blockSize);
+  const outStride = rotated ? taps : inChannels * taps;
+  const inStride = rotated ? outChannels * taps : taps;
+  let to = 0;
+  for (let outBlock = 0; outBlock < outChannels; outBlock += blockSize) {
+    for (let inBlock = 0; inBlock < inChannels; inBlock += blockSize) {
+      const corner = outBlock * outStride + inBlock * inStride;
       for (let tap = 0; tap < taps; tap++) {
-        blocked[(block + tap) * blockSize * blockSize + place] = weight[from + tap] ?? 0;
+        const start = corner + (rotated ? taps - 1 - tap : tap);
+        for (let input = 0; input < blockSize; input++) {
+          let from = start + input * inStride;
+          for (let out = 0; out < blockSize; out++) {
+            blocked[to++] = weight[from] ?? 0;
+            from += outStride;
+          }
+        }
       }
     }
   }

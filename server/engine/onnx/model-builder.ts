@@ -59,7 +59,7 @@ export class ModelBuilder {
     }
   }
 
-  floats(shape: Shape, values: readonly number[]): Value {
+  floats(shape: Shape, values: ArrayLike<number>): Value {
     return this.#constant('float', shape, Float32Array.from(values));
   }
 

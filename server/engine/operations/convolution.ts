@@ -38,7 +38,10 @@ function fits({ inChannels, outChannels }: Convolution, blockSize: number | unde
   return blockSize !== undefined && inChannels % blockSize === 0 && outChannels % blockSize === 0;
 }
 
-/** @param weight in the order of {@link forwardWeightOrder} */
+/**
+ * @param weight in the order of {@link forwardWeightOrder}
+ * @param bias (outChannels)
+ */
 export function convolution(
   graph: ModelBuilder,
   operation: Convolution,
@@ -46,12 +49,14 @@ export function convolution(
   weight: Value,
   { blockSize }: WeightOrder,
   outputShape: Shape,
+  bias?: Value,
 ): Value {
   const { stride, padding } = operation;
   if (blockSize !== undefined) {
-    return blockedConvolution(graph, input, weight, outputShape, operation);
+    return blockedConvolution(graph, input, weight, outputShape, operation, bias);
   }
-  return graph.node('Conv', [input, weight], outputShape, {
+  const inputs = bias ? [input, weight, bias] : [input, weight];
+  return graph.node('Conv', inputs, outputShape, {
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
   });

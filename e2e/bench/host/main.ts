@@ -1,0 +1,174 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { defaultNumThreads, describeCpu } from '../../../server/engine/cpu';
+import { findBlockSize } from '../../../server/engine/onnx/blocked-layout';
+import { maxRelativeError } from './compare';
+import { Contestant, ContestantError } from './contestant';
+import { forwardFlops, trainingFlops } from './flops';
+import { Materials } from './materials';
+
+/*
+ * ResNet-34 at 224 x 224, micro-batch 16: this engine against PyTorch on the same processor with
+ * the same threads, taking turns. Correctness first.
+ */
+const names = ['blocked', 'standard', 'default', 'channels_last'] as const;
+type Name = (typeof names)[number];
+type Contestants = Readonly<Record<Name, Contestant>>;
+type Times = Readonly<Record<Name, number>>;
+
+const samples = 16;
+const imageSize = 224;
+const cuts = ['layer1.0', 'layer2.0', 'layer3.0', 'layer4.0', 'head'];
+const tolerance = 1e-4;
+
+const { values: options } = parseArgs({
+  options: {
+    threads: { type: 'string', default: String(defaultNumThreads()) },
+    rounds: { type: 'string', default: '5' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(options.rounds);
+
+async function bench(): Promise<void> {
+  const numThreads = Number(options.threads);
+  say(describeCpu(numThreads));
+  const blockSize = await findBlockSize();
+  const variant = blockSize ? `blocked layout, ${blockSize} channels` : 'standard operators';
+  say(`Variant: ${variant}`);
+  const materials = new Materials();
+  const started = new Map<Name, Contestant>();
+  try {
+    for (const name of names) started.set(name, await start(name, numThreads));
+    const contestants = Object.fromEntries(started) as Contestants;
+    const { blocked, standard, default: peer } = contestants;
+    const maxRelError = await maxRelativeError([blocked, standard], peer, materials);
+    say(`Gradients and output against PyTorch in float64: ${maxRelError.toExponential(1)}`);
+    if (!(maxRelError < tolerance)) {
+      throw new Error(`expected an error below ${tolerance}, got ${maxRelError}; nothing is timed`);
+    }
+
+    const whole = { end: null, samples, imageSize };
+    await load(contestants, materials, null);
+    const training = await medians(contestants, 'train');
+    const peaks = await each(
+      contestants,
+      (one) => one.ask({ kind: 'peak' }),
+      ({ mb }) => mb,
+    );
+    report('whole network, training step', training, trainingFlops(whole));
+    say(`  peak RSS, MB: ${names.map((name) => `${name} ${round(peaks[name])}`).join(', ')}`);
+    const inference = await medians(contestants, 'infer');
+    report('whole network, inference', inference, forwardFlops(whole));
+    for (const end of options.quick ? [] : cuts) {
+      await load(contestants, materials, end);
+      const times = await medians(contestants, 'train');
+      report(`front stage up to ${end}, training step`, times, trainingFlops({ ...whole, end }));
+    }
+
+    if (!options.json) return;
+    const result = {
+      threads: numThreads,
+      variant,
+      training: beside('blocked', training),
+      inference: beside('blocked', inference),
+      fallback: beside('standard', training),
+      rssMb: { ours: round(peaks.blocked), torch: round(peaks.default) },
+      maxRelError,
+    };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+  } finally {
+    for (const contestant of started.values()) contestant.stop();
+    materials.remove();
+  }
+}
+
+async function start(name: Name, numThreads: number): Promise<Contestant> {
+  const isOurs = name === 'blocked' || name === 'standard';
+  const python = process.env['TANDEM_PYTHON'] ?? 'python3';
+  const command = isOurs ? process.execPath : python;
+  const file = isOurs ? 'dist/bench/host/ours.js' : 'e2e/bench/host/peer.py';
+  try {
+    const started = await Contestant.start(command, [resolve(file), String(numThreads), name]);
+    say(`${name}: ${started.name}`);
+    return started.contestant;
+  } catch (error) {
+    if (isOurs || !(error instanceof ContestantError)) throw error;
+    throw new ContestantError(
+      `${error.message}\n\nThe benchmark needs PyTorch, and '${python}' can't run it. Get it with\n` +
+        '  python3 -m venv torch && torch/bin/pip install torch numpy\n' +
+        '  export TANDEM_PYTHON=$PWD/torch/bin/python\n' +
+        'or, on Debian, apt install python3-torch.',
+    );
+  }
+}
+
+async function load(contestants: Contestants, materials: Materials, end: string | null) {
+  const message = materials.load({ end, samples, imageSize, exact: false });
+  for (const name of names) await contestants[name].ask(message);
+}
+
+/** Milliseconds; the first round, in which memory is claimed and code compiled, doesn't count. */
+async function medians(contestants: Contestants, kind: 'train' | 'infer'): Promise<Times> {
+  const taken: Times[] = [];
+  for (let turn = 0; turn <= rounds; turn++) {
+    const ask = (one: Contestant) => one.ask({ kind });
+    taken.push(await each(contestants, ask, ({ ms }) => ms));
+  }
+  const middle = (name: Name): number => {
+    const sorted = taken.slice(1).map((times) => times[name]);
+    sorted.sort((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  };
+  return perName(middle);
+}
+
+/** One after the other: never do two compute at once. */
+async function each<Reply>(
+  contestants: Contestants,
+  ask: (contestant: Contestant) => Promise<Reply>,
+  number: (reply: Reply) => number,
+): Promise<Times> {
+  const taken = new Map<Name, number>();
+  for (const name of names) taken.set(name, number(await ask(contestants[name])));
+  return perName((name) => taken.get(name) ?? NaN);
+}
+
+function perName(value: (name: Name) => number): Times {
+  return Object.fromEntries(names.map((name) => [name, value(name)])) as Times;
+}
+
+function report(what: string, times: Times, flops: number): void {
+  say(what);
+  for (const name of names) {
+    const gflops = (flops / times[name] / 1e6).toFixed(0);
+    const ratios = (['default', 'channels_last'] as const)
+      .map((peer) => `${(times[peer] / times[name]).toFixed(2)}x ${peer}`)
+      .join(', ');
+    say(`  ${name.padEnd(14)} ${round(times[name])} ms, ${gflops} GFLOP/s, ${ratios}`);
+  }
+}
+
+function beside(ours: Name, times: Times): object {
+  return {
+    ms: round(times[ours]),
+    torchDefaultMs: round(times.default),
+    torchChannelsLastMs: round(times.channels_last),
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+try {
+  await bench();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,112 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { NamedTensors, Tensor } from '../../../runtime/tensor';
+import { elementCount } from '../../../runtime/tensor';
+import { OnnxEngine } from '../../../server/engine/onnx-engine';
+import { unitsOf, type Message, type StateFiles, type Work } from './work';
+
+/** Tandem's side of the host benchmark: the engine as its thread runs it. */
+class Ours {
+  readonly #engine: OnnxEngine;
+  #work: Work | undefined;
+  #pictures: Tensor = { shape: [], data: new Float32Array() };
+  #outputGradient: Tensor | null = null;
+  #gradients: NamedTensors = new Map();
+  #step = 0;
+
+  constructor(numThreads: number, layout: 'blocked' | 'standard') {
+    this.#engine = new OnnxEngine({ numThreads, layout });
+  }
+
+  async answer(message: Message): Promise<object> {
+    switch (message.kind) {
+      case 'load':
+        return this.#load(message.work, message.state);
+      case 'train':
+        return this.#train();
+      case 'infer': {
+        const started = performance.now();
+        await this.#engine.evaluate(this.#pictures);
+        return { ms: performance.now() - started };
+      }
+      case 'results':
+        return this.#results(message.folder);
+      case 'peak':
+        return { mb: process.resourceUsage().maxRSS / 2 ** 10 };
+    }
+  }
+
+  async #load(work: Work, files: StateFiles): Promise<object> {
+    const { samples, imageSize, end } = work;
+    this.#work = work;
+    const shape = [samples, 3, imageSize, imageSize];
+    this.#pictures = { shape, data: readFloats(work.pictures) };
+    await this.#engine.load({
+      units: unitsOf(work),
+      inputShape: shape.slice(1),
+      microBatchSize: samples,
+      numMicroBatches: 1,
+      maxInFlight: 1,
+      needsInputGradient: false,
+      optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 1e-4 },
+      ...(end === null ? { loss: { labelSmoothing: 0 } } : {}),
+    });
+    const state = Object.entries(files).map(
+      ([name, [file, tensorShape]]) =>
+        [name, { shape: tensorShape, data: readFloats(file) }] as const,
+    );
+    await this.#engine.importState(new Map(state));
+    return {};
+  }
+
+  async #train(): Promise<object> {
+    const samples = this.#work?.samples ?? 0;
+    const started = performance.now();
+    if (this.#work?.end === null) {
+      const labels = Int32Array.from({ length: samples }, (_, sample) => sample);
+      await this.#engine.forwardLoss(0, this.#pictures, labels);
+      await this.#engine.backward(0, null);
+    } else {
+      const { shape } = await this.#engine.forward(0, this.#pictures);
+      if (this.#outputGradient?.shape.join() !== shape.join()) {
+        this.#outputGradient = { shape, data: new Float32Array(elementCount(shape)).fill(1e-4) };
+      }
+      await this.#engine.backward(0, this.#outputGradient);
+    }
+    const computed = performance.now();
+    // Only the check asks for them, on small pictures.
+    if (this.#work?.exact) this.#gradients = await this.#engine.exportGradients();
+    const resumed = performance.now();
+    await this.#engine.applyOptimizer({ learningRate: 0.01, step: ++this.#step });
+    const updateMs = performance.now() - resumed;
+    return { ms: computed - started + updateMs, updateMs };
+  }
+
+  async #results(folder: string): Promise<object> {
+    const output = await this.#engine.evaluate(this.#pictures);
+    const tensors = [...this.#gradients, ['output', output] as const];
+    const files = tensors.map(([name, { data }], index) => {
+      const file = join(folder, `actual-${index}`);
+      writeFileSync(file, data);
+      return [name, file] as const;
+    });
+    return { files: Object.fromEntries(files) };
+  }
+}
+
+function readFloats(file: string): Float32Array {
+  const bytes = readFileSync(file);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4).slice();
+}
+
+async function serve([numThreads, layout]: readonly string[]): Promise<void> {
+  const ours = new Ours(Number(numThreads), layout === 'standard' ? 'standard' : 'blocked');
+  const say = (reply: object): void => void process.stdout.write(`${JSON.stringify(reply)}\n`);
+  say({ name: `Tandem, ${layout ?? ''} layout` });
+  for await (const line of createInterface(process.stdin)) {
+    say(await ours.answer(JSON.parse(line) as Message));
+  }
+}
+
+await serve(process.argv.slice(2));
