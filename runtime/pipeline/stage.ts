@@ -1,7 +1,7 @@
 import type { LossResult, StageEngine } from '../engine';
 import type { StageAssignment } from '../protocol/message';
 import type { Action } from '../schedule/action';
-import { expectShape, type NamedTensors, type Shape, type Tensor } from '../tensor';
+import { expectShape, type NamedTensors, type Tensor } from '../tensor';
 import { planStage, type PlannedStage } from './assignment';
 import { Mailbox } from './mailbox';
 import { runStage } from './stage-runner';
@@ -145,16 +145,10 @@ export class LocalStage implements PipelineStage {
   /** Throws ShapeError when a tensor is not what the stage's boundary needs. */
   deliver(transfer: Transfer): void {
     const { kind, step, microBatch } = transfer;
-    const plan = this.#prepared();
-    if (transfer.kind === 'labels') {
-      const [samples = 0] = plan.input;
-      expectShape(place(transfer, plan), [samples], [transfer.labels.length]);
-      this.#labels.put(key(kind, step, microBatch), transfer.labels);
-      return;
-    }
-    const expected: Shape = kind === 'gradient' ? plan.output : plan.input;
-    expectShape(place(transfer, plan), expected, transfer.tensor.shape);
-    this.#tensors.put(key(kind, step, microBatch), transfer.tensor);
+    expectBoundaryShape(this.#prepared(), transfer, 'in');
+    const name = key(kind, step, microBatch);
+    if (transfer.kind === 'labels') this.#labels.put(name, transfer.labels);
+    else this.#tensors.put(name, transfer.tensor);
   }
 
   abort(error: Error): void {
@@ -172,6 +166,22 @@ function key(kind: Transfer['kind'], step: number, microBatch: number): string {
   return `${kind} of step ${step}, micro-batch ${microBatch}`;
 }
 
-function place({ kind, step, microBatch }: Transfer, { units }: PlannedStage): string {
-  return `stage ${units}, step ${step}, micro-batch ${microBatch}: ${kind}`;
+/**
+ * Checks what a stage takes (`in`) or makes (`out`) against the shapes of its two boundaries.
+ * @throws ShapeError naming the stage, the step and the micro-batch
+ */
+export function expectBoundaryShape(
+  plan: PlannedStage,
+  transfer: Transfer,
+  direction: 'in' | 'out',
+): void {
+  const { kind, step, microBatch } = transfer;
+  const place = `stage ${plan.units}, step ${step}, micro-batch ${microBatch}: ${kind}`;
+  if (transfer.kind === 'labels') {
+    expectShape(place, plan.input.slice(0, 1), [transfer.labels.length]);
+    return;
+  }
+  // Gradients run against activations: each crosses the boundary that the other leaves alone.
+  const isBehind = (kind === 'gradient') === (direction === 'in');
+  expectShape(place, isBehind ? plan.output : plan.input, transfer.tensor.shape);
 }

@@ -1,4 +1,11 @@
-import { elementCount, expectShape, type NamedTensors, type Tensor } from '../tensor';
+import {
+  elementCount,
+  expectShape,
+  formatShape,
+  type NamedTensors,
+  type Shape,
+  type Tensor,
+} from '../tensor';
 import { ProtocolError } from './error';
 import type { WireTensor } from './frame';
 import type { Manifest } from './message';
@@ -6,6 +13,37 @@ import type { Manifest } from './message';
 /** Names and shapes of a state, in its order; tensor ids are positions in this list. */
 export function manifestOf(state: NamedTensors): Manifest {
   return [...state].map(([name, { shape }]) => ({ name, shape: [...shape] }));
+}
+
+/**
+ * Checks an announced state against the names and shapes that it must have, in any order.
+ * @param place where it came from, for the message
+ * @throws ProtocolError for a tensor that is missing, doubled or not known; ShapeError for a shape
+ */
+export function expectManifest(
+  place: string,
+  expected: ReadonlyMap<string, Shape>,
+  manifest: Manifest,
+): void {
+  const announced = new Set<string>();
+  for (const { name, shape } of manifest) {
+    const expectedShape = expected.get(name);
+    if (!expectedShape || announced.has(name)) {
+      throw new ProtocolError(
+        'unexpected',
+        `${place}: expected ${expected.size} tensors, each once, got ${announced.has(name) ? 'a second' : 'also a'} '${name}' (${formatShape(shape)})`,
+      );
+    }
+    expectShape(`${place}: '${name}'`, expectedShape, shape);
+    announced.add(name);
+  }
+  const missing = [...expected.keys()].find((name) => !announced.has(name));
+  if (missing !== undefined) {
+    throw new ProtocolError(
+      'unexpected',
+      `${place}: expected ${expected.size} tensors, got ${manifest.length}, without '${missing}'`,
+    );
+  }
 }
 
 /** The frames of a state, in the order of its manifest. */

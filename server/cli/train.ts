@@ -37,8 +37,14 @@ export async function train(options: TrainOptions): Promise<void> {
   });
   const config = trainConfig(options, data.classes.length, data.stepsPerEpoch);
   const { start, trackedBatches } = await initialState(options, config);
-  const engine = await chooseEngine(options, hostStageSpec(config), say);
   const server = await serve(options);
+  const engine = await chooseEngine(options, hostStageSpec(config), say).catch(
+    async (error: unknown) => {
+      await server.close();
+      await data.close();
+      throw error;
+    },
+  );
   const phones: HeadlessWorker[] = [];
   try {
     const run = options.run ?? (await newRunPath(config.model.architecture, new Date()));

@@ -111,7 +111,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
 }
 
 /** What is known without measuring: large tiles load the least for each product. */
-export const largestTiles: TileChoice = (pass) => tileCounts[pass] - 1;
+const largestTiles: TileChoice = (pass) => tileCounts[pass] - 1;
 
 export const convolution = convolutionWith(largestTiles);
 
