@@ -2,7 +2,7 @@ import type { Browser } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
-import { manifestOf, stateFrames } from '../../runtime/protocol/state-transfer';
+import { stateFrames } from '../../runtime/protocol/state-transfer';
 import type { Tensor } from '../../runtime/tensor';
 import { Pipeline } from '../../server/coordinator/pipeline';
 import { planPipeline } from '../../server/coordinator/plan';
@@ -63,17 +63,24 @@ test('connecting, waiting, loading, training, evaluating, finished', async () =>
   await phone.says(new RegExp(`Preparing.*Share\\s+${units}`, 's'));
 
   const state = initialize(buildResNet(smallRun.model).units, smallRun.seed);
-  const manifest = manifestOf(state);
   const frames = [...stateFrames(state, 0)];
   const half = Math.floor(frames.length / 2);
   const bytes = (part: typeof frames) =>
     part.reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
   const ratio = bytes(frames.slice(0, half)) / bytes(frames);
-  connection.send({ type: 'load', plan: 1, step: 0, totalSteps: 5, manifest });
-  for (const frame of frames.slice(0, half)) await connection.sendTensor(frame);
+  // Half of the weights go out, the rest once the page was looked at.
+  const send = connection.sendTensor.bind(connection);
+  let release: () => void = () => undefined;
+  const looked = new Promise<void>((resolve) => (release = resolve));
+  let count = 0;
+  connection.sendTensor = (frame) =>
+    count++ < half ? send(frame) : looked.then(() => send(frame));
+  worker.totalSteps = 5;
+  const loaded = pipeline.load(state, 0);
   await phone.titled(new RegExp(`^Loading ${Math.floor(100 * ratio)}% – Tandem$`));
   await phone.says(/Loading weights.*Received\s+\d+ kB of 1\.1 MB/s);
-  for (const frame of frames.slice(half)) await connection.sendTensor(frame);
+  release();
+  await loaded;
 
   await phone.shows('training');
   await phone.titled(/^Training 0\/5 – Tandem$/);
