@@ -47,6 +47,16 @@ export interface StageSpec {
   readonly optimizer: OptimizerConfig;
 }
 
+/** An engine was called out of turn: before `load`, after `dispose`, a backward before its forward. */
+export class EngineOrderError extends Error {
+  override readonly name = 'EngineOrderError';
+}
+
+/** A label is no class of the network. */
+export class LabelError extends Error {
+  override readonly name = 'LabelError';
+}
+
 /** Loss of one micro-batch: the mean over its samples, and how many were classified right. */
 export interface LossResult {
   readonly loss: number;

@@ -1,4 +1,11 @@
-import type { LossResult, OptimizerStep, StageEngine, StageSpec } from '../engine';
+import {
+  EngineOrderError,
+  LabelError,
+  type LossResult,
+  type OptimizerStep,
+  type StageEngine,
+  type StageSpec,
+} from '../engine';
 import {
   elementCount,
   expectShape,
@@ -14,16 +21,6 @@ import { InFlight } from './in-flight';
 import { StagingRing } from './readback';
 import { Stage } from './stage';
 import { StateTransfer } from './state-transfer';
-
-/** The engine was used before `load` or after `dispose`. */
-export class EngineStateError extends Error {
-  override readonly name = 'EngineStateError';
-}
-
-/** A class label outside of the network's classes. */
-export class LabelError extends Error {
-  override readonly name = 'LabelError';
-}
 
 /** A stage in use. */
 interface Loaded {
@@ -128,7 +125,7 @@ export class WebGpuEngine implements StageEngine {
         const loaded = this.#current();
         const { spec, inFlight, losses, stage } = loaded;
         if (!spec.loss)
-          throw new EngineStateError('forwardLoss: the stage was loaded without a loss');
+          throw new EngineOrderError('forwardLoss: the stage was loaded without a loss');
         const what = `forwardLoss of micro-batch ${microBatch}`;
         expectShape(what, stage.plan.inputShape, input.shape);
         expectLabels(what, stage.plan.outputShape, labels);
@@ -177,12 +174,12 @@ export class WebGpuEngine implements StageEngine {
         const { spec, stage, inFlight, inputGradients } = loaded;
         const what = `backward of micro-batch ${microBatch}`;
         if (spec.loss ? outputGradient !== null : outputGradient === null) {
-          throw new EngineStateError(
+          throw new EngineOrderError(
             `${what}: ${spec.loss ? 'the loss makes the output gradient, got another' : 'expected an output gradient, got none'}`,
           );
         }
         if (!withWeight && spec.splitsBackward === false) {
-          throw new EngineStateError(
+          throw new EngineOrderError(
             `${what}: the stage was loaded for whole backwards (splitsBackward: false), got half of one`,
           );
         }
@@ -249,7 +246,7 @@ export class WebGpuEngine implements StageEngine {
   }
 
   #current(): Loaded {
-    if (!this.#loaded) throw new EngineStateError('no stage is loaded; call load first');
+    if (!this.#loaded) throw new EngineOrderError('no stage is loaded; call load first');
     return this.#loaded;
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { InFlight, MicroBatchOrderError } from './in-flight';
+import { EngineOrderError } from '../engine';
+import { InFlight } from './in-flight';
 
 test('a place is free again after the weight gradient', () => {
   const inFlight = new InFlight(2);
@@ -15,7 +16,7 @@ test('a place is free again after the weight gradient', () => {
 
 test('each call has its turn', () => {
   const inFlight = new InFlight(2);
-  expect(() => inFlight.beginBackward(0)).toThrow(MicroBatchOrderError);
+  expect(() => inFlight.beginBackward(0)).toThrow(EngineOrderError);
   inFlight.begin(0);
   expect(() => inFlight.begin(0)).toThrow('its backward has not run since its last forward');
   expect(() => inFlight.end(0)).toThrow(

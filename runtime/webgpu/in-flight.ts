@@ -1,7 +1,4 @@
-/** A call came out of turn: the micro-batch is not at the point that the call needs. */
-export class MicroBatchOrderError extends Error {
-  override readonly name = 'MicroBatchOrderError';
-}
+import { EngineOrderError } from '../engine';
 
 /** What a micro-batch has behind it. */
 type Progress = 'forward' | 'backwardInput';
@@ -17,18 +14,18 @@ export class InFlight {
   /**
    * A place for a micro-batch that begins its forward.
    *
-   * @throws MicroBatchOrderError when all are taken, or the micro-batch is in flight already
+   * @throws EngineOrderError when all are taken, or the micro-batch is in flight already
    */
   begin(microBatch: number): number {
     if (this.#find(microBatch) >= 0) {
-      throw new MicroBatchOrderError(
+      throw new EngineOrderError(
         `forward of micro-batch ${microBatch}: its backward has not run since its last forward`,
       );
     }
     const place = this.#places.indexOf(undefined);
     if (place < 0) {
       const held = this.#places.map((entry) => entry?.microBatch).join(', ');
-      throw new MicroBatchOrderError(
+      throw new EngineOrderError(
         `forward of micro-batch ${microBatch}: at most ${this.#places.length} in flight, and ${held} wait for their backward`,
       );
     }
@@ -57,7 +54,7 @@ export class InFlight {
   #expect(microBatch: number, progress: Progress, call: string): number {
     const place = this.#find(microBatch);
     if (this.#places[place]?.progress !== progress) {
-      throw new MicroBatchOrderError(
+      throw new EngineOrderError(
         `${call} of micro-batch ${microBatch}: expected after its ${progress}`,
       );
     }

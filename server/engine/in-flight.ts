@@ -1,7 +1,4 @@
-/** The engine was called out of order: before `load`, or a backward before its forward. */
-export class EngineOrderError extends Error {
-  override readonly name = 'EngineOrderError';
-}
+import { EngineOrderError } from '../../runtime/engine';
 
 /** Arrays by the names that the graphs' inputs and outputs have. */
 export type Values = Map<string, Float32Array>;

@@ -1,4 +1,10 @@
-import type { LossResult, OptimizerStep, StageEngine, StageSpec } from '../../runtime/engine';
+import {
+  EngineOrderError,
+  type LossResult,
+  type OptimizerStep,
+  type StageEngine,
+  type StageSpec,
+} from '../../runtime/engine';
 import { parametersOf, type BatchNorm } from '../../runtime/model/graph';
 import {
   elementCount,
@@ -20,7 +26,7 @@ import {
   varianceName,
 } from './graphs/names';
 import { shapeOf, stageInput } from './graphs/stage-graph';
-import { EngineOrderError, InFlight, type MicroBatch, type Values } from './in-flight';
+import { InFlight, type MicroBatch, type Values } from './in-flight';
 import { KeptSessions } from './kept-sessions';
 import { findBlockSize } from './onnx/blocked-layout';
 import { smoothedTargets, softmaxCrossEntropy } from './operations/softmax-cross-entropy';

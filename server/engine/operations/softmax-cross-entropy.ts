@@ -1,12 +1,7 @@
-import type { LossResult } from '../../../runtime/engine';
+import { LabelError, type LossResult } from '../../../runtime/engine';
 import { formatShape, ShapeError, type Shape, type Tensor } from '../../../runtime/tensor';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { elementWise, scalar } from '../onnx/operators';
-
-/** A label is no class of the network. */
-export class LabelError extends Error {
-  override readonly name = 'LabelError';
-}
 
 /**
  * The gradient of the mean loss over a whole batch: (softmax(logits) - targets) / batchSize.
