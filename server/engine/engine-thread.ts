@@ -1,14 +1,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StageEngine } from '../../runtime/engine';
 import { OnnxEngine } from './onnx-engine';
-import type { CallMessage, CallName, EngineThreadData, ReplyMessage } from './thread-message';
+import type {
+  CallMessage,
+  CallName,
+  EngineThreadData,
+  ReplyMessage,
+  ThreadMessage,
+} from './thread-message';
 import { releaseForTransfer } from './transfer';
 
 /** The entry of the thread in which the CPU engine blocks while it computes. */
 function serve(): void {
   const port = parentPort;
   if (!port) throw new Error('engine-thread: expected to run as a worker thread');
-  const { numThreads } = workerData as EngineThreadData;
+  const { numThreads, ending } = workerData as EngineThreadData;
   const engine: StageEngine = new OnnxEngine({ numThreads });
   // The proxy's types hold name and arguments together; the port's can't.
   const calls = engine as unknown as Record<CallName, (...args: unknown[]) => Promise<unknown>>;
@@ -27,7 +33,14 @@ function serve(): void {
     }
     port.postMessage(message, buffers);
   };
-  port.on('message', (message: CallMessage) => void reply(message));
+  let last: Promise<unknown> = Promise.resolve();
+  port.on('message', (message: ThreadMessage) => {
+    last = last.then(async () => {
+      // With its port closed and no call under way, nothing keeps the thread from ending.
+      if (message === 'end') port.close();
+      else if (Atomics.load(ending, 0) === 0) await reply(message);
+    });
+  });
 }
 
 serve();

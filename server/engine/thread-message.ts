@@ -16,9 +16,14 @@ export type ResultOf<Name extends CallName> = Extract<EngineCall, { name: Name }
 /** What the thread is started with. */
 export interface EngineThreadData {
   readonly numThreads: number;
+  /** One number, set to 1 when the thread shall end: seen between calls, ahead of those that wait. */
+  readonly ending: Int32Array<SharedArrayBuffer>;
 }
 
-/** Main thread to engine thread; answered in the order of sending. */
+/** Main thread to engine thread. */
+export type ThreadMessage = CallMessage | 'end';
+
+/** Answered in the order of sending. */
 export interface CallMessage {
   readonly id: number;
   readonly name: CallName;

@@ -10,6 +10,7 @@ import type {
   EngineThreadData,
   ReplyMessage,
   ResultOf,
+  ThreadMessage,
 } from './thread-message';
 import { copyForTransfer } from './transfer';
 
@@ -40,6 +41,8 @@ export class ThreadedEngine implements StageEngine {
   readonly kind = 'cpu';
   readonly device: string;
   readonly #thread: Worker;
+  readonly #ending = new Int32Array(new SharedArrayBuffer(4));
+  readonly #exited: Promise<void>;
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 0;
   #memoryBytes = 0;
@@ -47,7 +50,7 @@ export class ThreadedEngine implements StageEngine {
 
   constructor({ numThreads = defaultNumThreads() }: CpuEngineOptions = {}) {
     this.device = describeCpu(numThreads);
-    const workerData: EngineThreadData = { numThreads };
+    const workerData: EngineThreadData = { numThreads, ending: this.#ending };
     this.#thread = new Worker(threadUrl, { workerData, name: 'engine' });
     this.#thread.unref();
     this.#thread.on('message', (reply: ReplyMessage) => {
@@ -56,8 +59,11 @@ export class ThreadedEngine implements StageEngine {
     this.#thread.on('error', ({ message }) => {
       this.#end(`the engine's thread failed: ${message}`);
     });
-    this.#thread.on('exit', (code) => {
-      this.#end(`the engine's thread ended with code ${code}`);
+    this.#exited = new Promise((resolve) => {
+      this.#thread.on('exit', (code) => {
+        this.#end(`the engine's thread ended with code ${code}`);
+        resolve();
+      });
     });
   }
 
@@ -116,10 +122,17 @@ export class ThreadedEngine implements StageEngine {
     await this.terminate();
   }
 
-  /** Ends the thread as soon as it can, without waiting for the calls; these are rejected. */
+  /**
+   * Rejects all calls, and ends the thread behind the one that it is in. Not by
+   * `Worker.terminate`: under a native call that aborts the whole process (`Napi::Error`).
+   */
   async terminate(): Promise<void> {
     this.#end('the engine was ended');
-    await this.#thread.terminate();
+    Atomics.store(this.#ending, 0, 1);
+    const end: ThreadMessage = 'end';
+    this.#thread.postMessage(end);
+    this.#thread.ref();
+    await this.#exited;
   }
 
   #call<Name extends CallName>(name: Name, ...args: ArgsOf<Name>): Promise<ResultOf<Name>> {
