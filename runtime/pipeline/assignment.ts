@@ -39,6 +39,7 @@ export function planStage(assignment: StageAssignment): PlannedStage {
     numMicroBatches: assignment.numMicroBatches,
     maxInFlight: assignment.maxInFlight,
     needsInputGradient: !isFirst,
+    ...(assignment.splitsBackward !== undefined && { splitsBackward: assignment.splitsBackward }),
     optimizer: assignment.optimizer,
     ...(isLast && { loss: { labelSmoothing: assignment.labelSmoothing } }),
   };

@@ -56,6 +56,8 @@ const stage = v.strictObject({
   microBatchSize: positive,
   numMicroBatches: positive,
   maxInFlight: positive,
+  /** Whether the schedule has the halves of a backward apart; as if it had where absent. */
+  splitsBackward: v.exactOptional(v.boolean()),
   labelSmoothing: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
   optimizer,
 });

@@ -37,6 +37,7 @@ export function planPipeline(config: TrainConfig, cut: readonly string[]): Pipel
       microBatchSize: config.microBatchSize,
       numMicroBatches,
       maxInFlight: maxInFlight[index] ?? numMicroBatches,
+      splitsBackward: actions[index]?.some(({ kind }) => kind === 'W') ?? true,
       labelSmoothing: config.labelSmoothing,
       optimizer: config.optimizer,
     };

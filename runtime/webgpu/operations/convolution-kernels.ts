@@ -8,6 +8,9 @@ import inputGradient4x2Code from '../../../shaders/convolution-input-gradient-4x
 import inputGradient8x2Code from '../../../shaders/convolution-input-gradient-8x2.wgsl?raw';
 import weightGradient1x2Code from '../../../shaders/convolution-weight-gradient-1x2.wgsl?raw';
 import weightGradient2x2Code from '../../../shaders/convolution-weight-gradient-2x2.wgsl?raw';
+import weightGradientRow1x1Code from '../../../shaders/convolution-weight-gradient-row-1x1.wgsl?raw';
+import weightGradientRow1x2Code from '../../../shaders/convolution-weight-gradient-row-1x2.wgsl?raw';
+import type { Convolution } from '../../model/graph';
 import { defineKernel, vectors } from '../kernel';
 
 const windowFields = {
@@ -80,19 +83,43 @@ export const inputGradientTiles = [
   },
 ] as const;
 
-/** Input blocks x output blocks of one tap that a thread makes; the smallest first. */
-export const weightGradientTiles = [
+/** Input blocks x output blocks of one or three taps that a thread makes; the smallest first. */
+const anyWeightGradientTiles = [
   {
+    taps: 1,
     inBlocks: 1,
     outBlocks: 2,
     kernel: weightGradientKernel('convolution-weight-gradient-1x2', weightGradient1x2Code),
   },
   {
+    taps: 1,
     inBlocks: 2,
     outBlocks: 2,
     kernel: weightGradientKernel('convolution-weight-gradient-2x2', weightGradient2x2Code),
   },
 ] as const;
+
+/** For kernel 3, stride 1, padding 1: the three taps of a row at once. */
+const rowWeightGradientTiles = [
+  {
+    taps: 3,
+    inBlocks: 1,
+    outBlocks: 1,
+    kernel: weightGradientKernel('convolution-weight-gradient-row-1x1', weightGradientRow1x1Code),
+  },
+  {
+    taps: 3,
+    inBlocks: 1,
+    outBlocks: 2,
+    kernel: weightGradientKernel('convolution-weight-gradient-row-1x2', weightGradientRow1x2Code),
+  },
+] as const;
+
+/** Those that can make a convolution's weight gradient. */
+export function weightGradientTiles({ kernel, stride, padding }: Convolution) {
+  const byRows = kernel === 3 && stride === 1 && padding === 1;
+  return byRows ? [...anyWeightGradientTiles, ...rowWeightGradientTiles] : anyWeightGradientTiles;
+}
 
 export const addChunksKernel = defineKernel({
   name: 'add-chunks',
@@ -108,6 +135,7 @@ export const addChunksKernel = defineKernel({
 export const convolutionKernels = [
   ...forwardTiles.map(({ kernel }) => kernel),
   ...inputGradientTiles.map(({ kernel }) => kernel),
-  ...weightGradientTiles.map(({ kernel }) => kernel),
+  ...anyWeightGradientTiles.map(({ kernel }) => kernel),
+  ...rowWeightGradientTiles.map(({ kernel }) => kernel),
   addChunksKernel,
 ] as const;

@@ -20,21 +20,25 @@ export interface ConvolutionShape {
   readonly output: ValueLayout;
 }
 
-/** Chooses a kernel's tile: its index in the list of tiles, 0 the smallest. */
-export type TileChoice = (pass: ConvolutionPass, shape: ConvolutionShape) => number;
-
-/** How many tiles there are to choose from. */
-export const tileCounts: Readonly<Record<ConvolutionPass, number>> = {
-  forward: forwardTiles.length,
-  inputGradient: inputGradientTiles.length,
-  weightGradient: weightGradientTiles.length,
-};
+/** Chooses a kernel's tile: one of `count`, 0 the smallest. */
+export type TileChoice = (pass: ConvolutionPass, shape: ConvolutionShape, count: number) => number;
 
 /**
  * Convolution with the tiles that `choose` picks. Results don't depend on the choice but for the
  * compiler's freedom to contract: every tile sums in the same order.
  */
 export function convolutionWith(choose: TileChoice): OperationModule<Convolution> {
+  const chosen = <Tile>(
+    tiles: readonly Tile[],
+    pass: ConvolutionPass,
+    shape: ConvolutionShape,
+  ): Tile => {
+    const index = choose(pass, shape, tiles.length);
+    const tile = tiles[index];
+    if (!tile)
+      throw new Error(`${pass}: expected a tile from 0 to ${tiles.length - 1}, got ${index}`);
+    return tile;
+  };
   return {
     tensors({ weight, outChannels, inChannels, kernel }) {
       return new Map([[weight, convolutionLayout(outChannels, inChannels, kernel)]]);
@@ -44,7 +48,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
       const x = context.value(operation.input);
       const y = context.value(operation.output);
       const shape = { operation, input: x.layout, output: y.layout };
-      const { kernel, pixels, blocks } = tileOf(forwardTiles, choose('forward', shape));
+      const { kernel, pixels, blocks } = chosen(forwardTiles, 'forward', shape);
       const outPixels = y.layout.batch * y.layout.height * y.layout.width;
       return [
         dispatch(kernel, {
@@ -62,7 +66,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
       const { batch, height, width, blocks } = dx.layout;
       const { stride } = operation;
       const shape = { operation, input: dx.layout, output: dy.layout };
-      const tile = tileOf(inputGradientTiles, choose('inputGradient', shape));
+      const tile = chosen(inputGradientTiles, 'inputGradient', shape);
       // Pixels of the upper left class, the largest.
       const pixels = batch * Math.ceil(height / stride) * Math.ceil(width / stride);
       return [
@@ -83,7 +87,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
       const dy = context.outputGradient(operation.output);
       const gradient = context.tensorGradient(operation.weight);
       const shape = { operation, input: x.layout, output: dy.layout };
-      const tile = tileOf(weightGradientTiles, choose('weightGradient', shape));
+      const tile = chosen(weightGradientTiles(operation), 'weightGradient', shape);
       const { rows, rowsPerChunk, chunks } = chunksOf(shape);
       const chunkSums =
         chunks === 1 ? gradient : context.buffer('chunkSums', chunks * gradient.bytes);
@@ -92,7 +96,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
         regions: { x: x.region, dy: dy.region, chunkSums },
         threads:
           chunks *
-          operation.kernel ** 2 *
+          (operation.kernel ** 2 / tile.taps) *
           Math.ceil(x.layout.blocks / tile.inBlocks) *
           Math.ceil(dy.layout.blocks / tile.outBlocks),
       });
@@ -111,7 +115,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
 }
 
 /** What is known without measuring: large tiles load the least for each product. */
-const largestTiles: TileChoice = (pass) => tileCounts[pass] - 1;
+const largestTiles: TileChoice = (_pass, _shape, count) => count - 1;
 
 export const convolution = convolutionWith(largestTiles);
 
@@ -128,12 +132,6 @@ function chunksOf({ operation, input, output }: ConvolutionShape) {
   const wanted = Math.ceil(wantedThreads / (operation.kernel ** 2 * pairs));
   const rowsPerChunk = Math.ceil(rows / Math.min(rows, wanted));
   return { rows, rowsPerChunk, chunks: Math.ceil(rows / rowsPerChunk) };
-}
-
-function tileOf<Tile>(tiles: readonly Tile[], index: number): Tile {
-  const tile = tiles[index];
-  if (!tile) throw new Error(`tile ${index}: expected 0 to ${tiles.length - 1}`);
-  return tile;
 }
 
 function window({ operation, input, output }: ConvolutionShape) {
