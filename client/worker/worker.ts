@@ -17,6 +17,15 @@ import { WebGpuEngine } from '../../runtime/webgpu/engine';
 /** Between two tries to reach the host. */
 const retryMs = 2_000;
 
+/** A worker has no localStorage: what was timed is known until the page is closed. */
+const tilesByKey = new Map<string, string>();
+const tiles = {
+  getItem: (key: string) => tilesByKey.get(key) ?? null,
+  setItem: (key: string, value: string) => {
+    tilesByKey.set(key, value);
+  },
+};
+
 function report(status: WorkerStatus): void {
   self.postMessage(status);
 }
@@ -25,7 +34,7 @@ async function start(): Promise<void> {
   report({ state: 'connecting', host: location.host });
   const requested = await requestDevice(navigator.gpu);
   const worker = new PipelineWorker({
-    engine: new WebGpuEngine(requested),
+    engine: new WebGpuEngine(requested, { store: tiles, now: () => performance.now() }),
     agent: navigator.userAgent,
     onStatus: report,
   });

@@ -54,6 +54,8 @@ export interface RequestedDevice {
   readonly device: GPUDevice;
   /** The adapter in words, for people. */
   readonly description: string;
+  /** Whether a processor plays the GPU: correct, and slow. */
+  readonly software?: boolean;
 }
 
 /**
@@ -88,7 +90,15 @@ export async function requestDevice(
     requiredLimits[name] = Math.min(offered, limits[name]);
   }
   const device = await adapter.requestDevice({ requiredLimits });
-  return { device, description: describe(adapter) };
+  return { device, description: describe(adapter), software: isSoftware(adapter) };
+}
+
+function isSoftware(adapter: GPUAdapter): boolean {
+  // Undefined in Safari 26.0, whatever the types say.
+  const info = adapter.info as GPUAdapterInfo | undefined;
+  return (
+    info?.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe/i.test(describe(adapter))
+  );
 }
 
 function describe(adapter: GPUAdapter): string {

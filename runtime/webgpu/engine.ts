@@ -18,9 +18,12 @@ import {
 import { CommandQueue } from './command-queue';
 import type { RequestedDevice } from './device';
 import { InFlight } from './in-flight';
+import type { TileChoice } from './operations/convolution';
 import { StagingRing } from './readback';
 import { Stage } from './stage';
+import { planStage } from './stage-plan';
 import { StateTransfer } from './state-transfer';
+import { TuningCases, tuneTiles, type TuningOptions } from './tile-tuning';
 
 /** A stage in use. */
 interface Loaded {
@@ -49,12 +52,19 @@ export class WebGpuEngine implements StageEngine {
   readonly device: string;
   readonly #device: GPUDevice;
   readonly #queue: CommandQueue;
+  readonly #tuning: TuningOptions | undefined;
   #loaded: Loaded | undefined;
 
   /** The device stays the caller's: `dispose` frees the stage, not the device. */
-  constructor({ device, description }: RequestedDevice) {
+  constructor(
+    { device, description, software }: RequestedDevice,
+    /** Where given, and on a real GPU, `load` times the convolutions' kernels and picks. */
+    tuning?: TuningOptions,
+  ) {
     this.#device = device;
     this.device = description;
+    // In software the largest tiles have won wherever they were timed, and timing takes minutes.
+    this.#tuning = software ? undefined : tuning;
     this.#queue = new CommandQueue(device);
   }
 
@@ -66,7 +76,7 @@ export class WebGpuEngine implements StageEngine {
     return this.#queue.exclusive(async () => {
       this.#free();
       const device = this.#device;
-      const stage = await Stage.create(device, spec);
+      const stage = await Stage.create(device, spec, await this.#tiles(spec));
       const { inputShape, outputShape, memory } = stage.plan;
       const ring = (label: string, bytes: number): StagingRing =>
         new StagingRing(device, label, bytes, stagingCount);
@@ -243,6 +253,13 @@ export class WebGpuEngine implements StageEngine {
   async dispose(): Promise<void> {
     await this.#queue.drain();
     this.#free();
+  }
+
+  async #tiles(spec: StageSpec): Promise<TileChoice | undefined> {
+    if (!this.#tuning) return undefined;
+    const cases = new TuningCases();
+    planStage(spec, this.#device.limits.maxStorageBufferBindingSize, cases.record);
+    return tuneTiles(this.#device, this.device, cases.byKey, this.#tuning);
   }
 
   #current(): Loaded {

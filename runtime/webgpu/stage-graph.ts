@@ -2,7 +2,7 @@ import { inferShapes, type Unit } from '../model/graph';
 import { ShapeError, type Shape } from '../tensor';
 import { fuse, type PlannedOperation } from './fusion';
 import type { OperationModule } from './operation';
-import { operationModules } from './operations';
+import { operationModules, type OperationModules } from './operations';
 
 /** An operation of the stage, in the order in which forward runs them. */
 export interface Step {
@@ -22,7 +22,11 @@ export class StageGraph {
   readonly #shapes = new Map<string, Shape>();
 
   /** @throws ShapeError when the units don't fit together or the input */
-  constructor(units: readonly Unit[], inputShape: Shape) {
+  constructor(
+    units: readonly Unit[],
+    inputShape: Shape,
+    modules: OperationModules = operationModules,
+  ) {
     this.#shapes.set(this.input, inputShape);
     let key: string = this.input;
     for (const unit of units) {
@@ -42,7 +46,7 @@ export class StageGraph {
         index,
         unit,
         operation,
-        module: operationModules[operation.kind],
+        module: modules[operation.kind],
       }));
   }
 

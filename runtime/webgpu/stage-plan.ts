@@ -3,8 +3,10 @@ import { buffersOf, parametersOf } from '../model/graph';
 import type { Shape } from '../tensor';
 import type { Dispatch } from './kernel';
 import { allocate, type Region } from './memory';
+import { operationModules } from './operations';
 import { adamw } from './operations/adamw';
 import { boundaryBytes, fromBoundary, toBoundary } from './operations/boundary';
+import { convolutionWith, largestTiles, type TileChoice } from './operations/convolution';
 import { sgd } from './operations/sgd';
 import { softmaxCrossEntropy } from './operations/softmax-cross-entropy';
 import { StageGraph } from './stage-graph';
@@ -55,11 +57,19 @@ export interface StageMemory {
  * Lays out a stage.
  *
  * @param maxBindingBytes the device's `maxStorageBufferBindingSize`
+ * @param tiles which of the convolutions' kernels to run
  * @throws ShapeError when the units don't fit together or the input
  */
-export function planStage(spec: StageSpec, maxBindingBytes: number): StagePlan {
+export function planStage(
+  spec: StageSpec,
+  maxBindingBytes: number,
+  tiles: TileChoice = largestTiles,
+): StagePlan {
   const { microBatchSize: batch, needsInputGradient } = spec;
-  const graph = new StageGraph(spec.units, spec.inputShape);
+  const graph = new StageGraph(spec.units, spec.inputShape, {
+    ...operationModules,
+    convolution: convolutionWith(tiles),
+  });
   const memory = planMemory(spec, graph, maxBindingBytes);
   const options = {
     batch,

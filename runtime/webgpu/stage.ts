@@ -2,6 +2,7 @@ import type { StageSpec } from '../engine';
 import { bind, compileKernels, encode, ParamsArena, type Command } from './commands';
 import type { Dispatch } from './kernel';
 import type { Region } from './memory';
+import type { TileChoice } from './operations/convolution';
 import { StageBuffers } from './stage-buffers';
 import { planStage, type StagePlan } from './stage-plan';
 
@@ -63,8 +64,8 @@ export class Stage {
    * @throws StageMemoryError when the device is too small for the stage
    * @throws KernelError when the device refuses a kernel
    */
-  static async create(device: GPUDevice, spec: StageSpec): Promise<Stage> {
-    const plan = planStage(spec, device.limits.maxStorageBufferBindingSize);
+  static async create(device: GPUDevice, spec: StageSpec, tiles?: TileChoice): Promise<Stage> {
+    const plan = planStage(spec, device.limits.maxStorageBufferBindingSize, tiles);
     const buffers = new StageBuffers(plan, spec.maxInFlight);
     const dispatches = [...perMicroBatch, ...common].flatMap((pass) => plan[pass]);
     const compiled = await compileKernels(device, dispatches);

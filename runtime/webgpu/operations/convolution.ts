@@ -115,7 +115,7 @@ export function convolutionWith(choose: TileChoice): OperationModule<Convolution
 }
 
 /** What is known without measuring: large tiles load the least for each product. */
-const largestTiles: TileChoice = (_pass, _shape, count) => count - 1;
+export const largestTiles: TileChoice = (_pass, _shape, count) => count - 1;
 
 export const convolution = convolutionWith(largestTiles);
 

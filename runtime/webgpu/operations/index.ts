@@ -18,13 +18,13 @@ import { relu, reluKernels } from './relu';
 import { sgdKernels } from './sgd';
 import { softmaxCrossEntropyKernels } from './softmax-cross-entropy';
 
-type Modules = {
+export type OperationModules = {
   readonly [Kind in PlannedOperation['kind']]: OperationModule<
     Extract<PlannedOperation, { kind: Kind }>
   >;
 };
 
-export const operationModules: Modules = {
+export const operationModules: OperationModules = {
   relu,
   add,
   batchNorm,
