@@ -34,6 +34,15 @@ const weightGradientFaults: readonly Mutation[] = [
   ['the last column dropped', 'ox < endColumn', 'ox + 1u < endColumn'],
   overwrites,
 ];
+const rowWeightGradientFaults: readonly Mutation[] = [
+  ['padding off by one', '+ shiftedY - 1u;', '+ shiftedY;'],
+  ['the last row of a chunk dropped', 'row < endRow', 'row + 1u < endRow'],
+  ['the last column dropped', 'ox <= params.outWidth', 'ox < params.outWidth'],
+  ['the next picture’s pixel to the right', 'ox < params.outWidth);', 'true);'],
+  ['the pixels of a row not passed on', 'here = right;', 'here = left;'],
+  ['rows of taps swapped', 'tapPlace - chunk * 3u;', '2u - (tapPlace - chunk * 3u);'],
+  overwrites,
+];
 const secondBlockFaults: readonly Mutation[] = [
   ['every other block dropped', 'if (second == 1u)', 'if (false)'],
 ];
@@ -105,5 +114,10 @@ export const mutatedConvolutions: Readonly<Record<string, MutatedKernel>> = {
       ['every other input block dropped', 'if (nextIn == 1u)', 'if (false)'],
       ['every other output block dropped', 'if (second == 1u)', 'if (false)'],
     ],
+  },
+  'convolution-weight-gradient-row-1x1': { op: 'convolution', mutations: rowWeightGradientFaults },
+  'convolution-weight-gradient-row-1x2': {
+    op: 'convolution',
+    mutations: [...rowWeightGradientFaults, ...secondBlockFaults],
   },
 };

@@ -1,4 +1,4 @@
-import type { Operation } from '../model/graph';
+import type { Convolution, Operation } from '../model/graph';
 import type { Shape } from '../tensor';
 import { tileCounts } from '../webgpu/operations/convolution';
 import type { VerificationCase } from './case';
@@ -32,8 +32,8 @@ function caseOf(
   return operationCase({ operation, batch, inputShape }, options);
 }
 
-type Row = readonly [
-  operation: Operation,
+type Row<Kind extends Operation = Operation> = readonly [
+  operation: Kind,
   shape: Shape,
   options?: OperationCaseOptions | undefined,
 ];
@@ -57,8 +57,10 @@ const convolutionRows = (
     [[3, 33, 17, 19], 35, 3, 1],
     [[2, 66, 15, 13], 70, 3, 2],
     [[1, 256, 2, 3], 128, 3, 1, added],
+    // A weight gradient summed over a single row goes into the gradient itself.
+    [[1, 9, 1, 7], 13, 3, 1, added],
   ] as const
-).map(([shape, outChannels, kernel, stride, options]): Row => [
+).map(([shape, outChannels, kernel, stride, options]): Row<Convolution> => [
   {
     ...names,
     kind: 'convolution',
@@ -74,13 +76,13 @@ const convolutionRows = (
 ]);
 
 // A stage takes the largest tiles; a device may do better with others, so all have to be right.
-const otherTiles = Array.from({ length: Math.max(...Object.values(tileCounts)) - 1 }, (_, i) => i);
-
-const convolutions = [undefined, ...otherTiles].flatMap((tile) =>
-  convolutionRows.map(([operation, shape, options]) =>
+const convolutions = convolutionRows.flatMap(([operation, shape, options]) => {
+  const otherTiles = Math.max(...Object.values(tileCounts(operation))) - 1;
+  const tiles = [undefined, ...Array.from({ length: otherTiles }, (_, tile) => tile)];
+  return tiles.map((tile) =>
     caseOf(operation, shape, { ...options, ...(tile !== undefined && { tile }) }),
-  ),
-);
+  );
+});
 
 const batchNorms = (
   [

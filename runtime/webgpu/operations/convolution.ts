@@ -23,6 +23,15 @@ export interface ConvolutionShape {
 /** Chooses a kernel's tile: one of `count`, 0 the smallest. */
 export type TileChoice = (pass: ConvolutionPass, shape: ConvolutionShape, count: number) => number;
 
+/** How many tiles there are for a convolution's products. */
+export function tileCounts(operation: Convolution): Readonly<Record<ConvolutionPass, number>> {
+  return {
+    forward: forwardTiles.length,
+    inputGradient: inputGradientTiles.length,
+    weightGradient: weightGradientTiles(operation).length,
+  };
+}
+
 /**
  * Convolution with the tiles that `choose` picks. Results don't depend on the choice but for the
  * compiler's freedom to contract: every tile sums in the same order.
