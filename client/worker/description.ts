@@ -137,11 +137,10 @@ function loading(status: Extract<PageStatus, { state: 'loading' }>): Description
 function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' }>): Description {
   const { state, device, units, step, totalSteps, imagesPerSecond, loss } = status;
   const isTraining = state === 'training';
-  const counted = totalSteps === undefined ? String(step) : `${step}/${totalSteps}`;
   const lossFact: readonly [string, string] = ['Loss', String(loss?.toFixed(4))];
   return {
     ...plain,
-    title: `${isTraining ? 'Training' : 'Evaluating'} ${counted}`,
+    title: `${isTraining ? 'Training' : 'Evaluating'} ${step}/${totalSteps}`,
     headline: isTraining ? 'Training' : 'Evaluating',
     sentence: isTraining
       ? 'This device computes its share of every step.'
@@ -149,7 +148,7 @@ function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' 
     dial: {
       fraction: fractionOf(step, totalSteps),
       big: String(step),
-      small: totalSteps === undefined ? 'steps' : `of ${totalSteps} steps`,
+      small: `of ${totalSteps} steps`,
     },
     facts: [
       ['Images a second', formatRate(imagesPerSecond)],

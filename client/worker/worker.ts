@@ -36,6 +36,7 @@ async function start(): Promise<void> {
   const worker = new PipelineWorker({
     engine: new WebGpuEngine(requested, { store: tiles, now: () => performance.now() }),
     agent: navigator.userAgent,
+    instance: crypto.randomUUID(),
     onStatus: report,
   });
   void requested.device.lost.then(({ message }) => {

@@ -75,8 +75,7 @@ test('connecting, waiting, loading, training, evaluating, finished', async () =>
   let count = 0;
   connection.sendTensor = (frame) =>
     count++ < half ? send(frame) : looked.then(() => send(frame));
-  worker.totalSteps = 5;
-  const loaded = pipeline.load(state, 0);
+  const loaded = pipeline.load(state, 0, 5);
   await phone.titled(new RegExp(`^Loading ${Math.floor(100 * ratio)}% – Tandem$`));
   await phone.says(/Loading weights.*Received\s+\d+ kB of 1\.1 MB/s);
   release();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import type { StageEngine } from '../../runtime/engine';
 import { initialize } from '../../runtime/model/initialize';
@@ -97,7 +98,12 @@ export interface JoinedWorker {
 }
 
 async function joinWorker(server: HostServer, engine: StageEngine): Promise<JoinedWorker> {
-  const worker = new PipelineWorker({ engine, agent: 'test', onStatus: () => undefined });
+  const worker = new PipelineWorker({
+    engine,
+    agent: 'test',
+    instance: randomUUID(),
+    onStatus: () => undefined,
+  });
   const webSocket = new WebSocket(new URL('/worker', server.url.replace('http', 'ws')), {
     perMessageDeflate: false,
   });

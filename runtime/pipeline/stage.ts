@@ -44,7 +44,8 @@ export interface PipelineStage {
   onSend: (transfer: Transfer) => void;
   /** Allocates the stage; resolves to the bytes that it holds. */
   prepare(assignment: StageAssignment): Promise<number>;
-  load(state: NamedTensors, step: number): Promise<void>;
+  /** Takes its part of the state as it was after `step` steps of `totalSteps` in the run. */
+  load(state: NamedTensors, step: number, totalSteps: number): Promise<void>;
   step(request: StepRequest): Promise<StepReport>;
   /** Forward with running statistics; each result goes to `onSend` as an `output`. */
   evaluate(step: number, numMicroBatches: number): Promise<void>;

@@ -80,6 +80,8 @@ const workerMessage = v.variant('type', [
     engine: v.picklist(['cpu', 'webgpu']),
     device: text,
     agent: text,
+    /** The same on every connection of one worker, and no other's. */
+    instance: text,
   }),
   /** The engine has allocated the stage of the plan. */
   v.strictObject({ type: v.literal('prepared'), plan: count, memoryBytes: count }),
@@ -123,7 +125,7 @@ const hostMessage = v.variant('type', [
     type: v.literal('load'),
     plan: count,
     step: count,
-    totalSteps: v.nullable(count),
+    totalSteps: positive,
     manifest,
   }),
   /** Run these actions (`1F0`, …), then the optimizer; answered by `step-done`. */

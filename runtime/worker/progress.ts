@@ -10,7 +10,7 @@ export class Progress {
   readonly #report: (status: WorkerStatus) => void;
   #units = '';
   #samplesPerStep = 0;
-  #totalSteps: number | undefined;
+  #totalSteps = 0;
   #step = 0;
   #loss: number | undefined;
   #lastStepAt: number | undefined;
@@ -44,9 +44,9 @@ export class Progress {
     });
   }
 
-  loaded(step: number, totalSteps: number | null): void {
+  loaded(step: number, totalSteps: number): void {
     this.#step = step;
-    this.#totalSteps = totalSteps ?? undefined;
+    this.#totalSteps = totalSteps;
     this.#lastStepAt = Date.now();
     this.#working('training');
   }

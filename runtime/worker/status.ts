@@ -32,8 +32,8 @@ export type WorkerStatus =
       readonly units: string;
       /** Steps done since the run began. */
       readonly step: number;
-      /** Of the run; undefined when it has no fixed end. */
-      readonly totalSteps: number | undefined;
+      /** Of the run. */
+      readonly totalSteps: number;
       readonly imagesPerSecond: number;
       /** Mean loss of the last step where this stage holds the head. */
       readonly loss: number | undefined;

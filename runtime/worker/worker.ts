@@ -22,6 +22,8 @@ export interface WorkerOptions {
   readonly engine: StageEngine;
   /** The browser's user agent, or the program's name and version. */
   readonly agent: string;
+  /** A random name, by which the host knows this worker again on another connection. */
+  readonly instance: string;
   readonly onStatus: (status: WorkerStatus) => void;
 }
 
@@ -40,7 +42,7 @@ export class PipelineWorker {
   #commands: Promise<void> = Promise.resolve();
   /** Counts the stages given and taken away; a command of an older one is dropped. */
   #generation = 0;
-  #incoming: { plan: number; totalSteps: number | null; state: StateReceiver } | undefined;
+  #incoming: { plan: number; totalSteps: number; state: StateReceiver } | undefined;
   #ended = false;
 
   constructor(options: WorkerOptions) {
@@ -71,13 +73,14 @@ export class PipelineWorker {
     this.#stage.onSend = (transfer) => {
       connection.sendTensor(toWire(transfer)).catch((error: unknown) => this.#fail(error));
     };
-    const { engine, agent } = this.#options;
+    const { engine, agent, instance } = this.#options;
     connection.send({
       type: 'hello',
       protocol: protocolVersion,
       engine: engine.kind,
       device: engine.device,
       agent,
+      instance,
     });
     return connection;
   }

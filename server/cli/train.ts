@@ -57,8 +57,9 @@ export async function train(options: TrainOptions): Promise<void> {
       notice(`Worker ${worker.id} joined: ${worker.device}`);
       worker.idle(whyIdle(config));
     };
-    server.pool.onGone = (worker, reason) => {
-      notice(`Worker ${worker.id} left: ${reason}`);
+    server.pool.onGone = (_worker, { message, hadStage }) => {
+      // The run tells of those that had a part in it.
+      if (!hadStage) notice(message);
     };
     let interrupt: (error: Error) => void = () => undefined;
     const workersFailed = new Promise<never>((_resolve, reject) => (interrupt = reject));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import type { StageEngine, StageSpec } from '../../runtime/engine';
 import { buildResNet } from '../../runtime/model/resnet';
@@ -78,6 +79,7 @@ function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
     const pipelineWorker = new PipelineWorker({
       engine,
       agent: `tandem worker, Node ${process.version}`,
+      instance: randomUUID(),
       onStatus: (now) => {
         status = now;
         if (now.state === 'training') steps = now.step;

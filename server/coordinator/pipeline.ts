@@ -57,9 +57,9 @@ export class Pipeline {
     return this.#together((stage, index) => stage.prepare(this.#assignment(index)));
   }
 
-  /** Gives each stage its part of the state as it was after `step` steps. */
-  async load(state: NamedTensors, step: number): Promise<void> {
-    await this.#together((stage) => stage.load(state, step));
+  /** Gives each stage its part of the state as it was after `step` steps of `totalSteps`. */
+  async load(state: NamedTensors, step: number, totalSteps: number): Promise<void> {
+    await this.#together((stage) => stage.load(state, step, totalSteps));
   }
 
   /** One optimizer step over the batch; `step` counts from 1. */

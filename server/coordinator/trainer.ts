@@ -1,6 +1,7 @@
 import { defaultCut } from '../../runtime/model/cut';
 import type { PipelineStage } from '../../runtime/pipeline/stage';
-import { WorkerLostError, type RemoteWorker } from '../link/remote-worker';
+import type { RemoteWorker } from '../link/remote-worker';
+import { WorkerLostError } from '../link/worker-lost';
 import type { WorkerPool } from '../link/worker-pool';
 import type { TrainConfig } from './config';
 import { evaluate, type Evaluation } from './evaluation';
@@ -166,13 +167,12 @@ export class Trainer {
     { state, step }: Snapshot,
   ): Promise<void> {
     const { config, hostStage, events } = this.#options;
-    for (const worker of workers) worker.totalSteps = config.steps;
     const stages = [hostStage, ...workers];
     const pipeline = new Pipeline(stages, plan.assignments, plan.actions);
     this.#pipeline = pipeline;
     this.#plan = plan;
     const memoryBytes = await pipeline.prepare();
-    await pipeline.load(state, step);
+    await pipeline.load(state, step, config.steps);
     this.#stages = plan.assignments.map(({ firstUnit, lastUnit }, index) => ({
       engine: stages[index]?.engine ?? 'cpu',
       device: stages[index]?.device ?? '',

@@ -126,7 +126,13 @@ test('a device’s name comes without the characters that a terminal obeys', asy
     socket.terminate();
   });
   await new Promise((resolve) => socket.once('open', resolve));
-  const hello = { type: 'hello', protocol: protocolVersion, engine: 'cpu', agent: 'test' };
+  const hello = {
+    type: 'hello',
+    protocol: protocolVersion,
+    engine: 'cpu',
+    agent: '',
+    instance: 'a',
+  };
   socket.send(JSON.stringify({ ...hello, device: 'a\u001b]0;owned\u0007 phone\r\n' }));
   expect(await device).toBe('a]0;owned phone');
 });

@@ -14,7 +14,9 @@ import {
 } from '../../runtime/protocol/message';
 import { manifestOf, stateFrames } from '../../runtime/protocol/state-transfer';
 import { elementCount, zeros, type NamedTensors, type Shape } from '../../runtime/tensor';
-import { RemoteWorker, WorkerLostError } from './remote-worker';
+import { RemoteWorker } from './remote-worker';
+import { WorkerLostError } from './worker-lost';
+import { WorkerPool } from './worker-pool';
 
 const model = { architecture: 'resnet20', numClasses: 4, stem: 'cifar' } as const;
 const names = buildResNet(model).units.map(({ name }) => name);
@@ -44,7 +46,7 @@ function stateOf(assignment: StageAssignment): NamedTensors {
 }
 
 /** A host's worker, and the other end of its connection, which says what a test makes it say. */
-function join(limitMs = 60_000) {
+function join(limitMs = 60_000, instance = 'x') {
   let host: Connection<HostMessage, WorkerMessage> | undefined = undefined;
   const asked: HostMessage[] = [];
   const across = (to: () => { receive(data: string | Uint8Array): void } | undefined) => {
@@ -78,7 +80,12 @@ function join(limitMs = 60_000) {
     evaluateMs: limitMs,
     exportMs: limitMs,
   };
-  const worker = new RemoteWorker('7', { ...hello, device: 'liar', agent: '' }, hostSide, limits);
+  const worker = new RemoteWorker(
+    '7',
+    { ...hello, device: 'liar', agent: '', instance },
+    hostSide,
+    limits,
+  );
   const say = (message: WorkerMessage): void => liar.send(message);
   const send = (kind: FrameKind, step: number, microBatch: number, shape: Shape): void => {
     const data = new Float32Array(elementCount(shape));
@@ -105,7 +112,7 @@ async function loaded(which: 'middle' | 'last', limitMs?: number) {
   const plan = await pair.planAsked();
   pair.say({ type: 'prepared', plan, memoryBytes: 1 });
   expect(await prepared).toBe(1);
-  const ready = pair.worker.load(stateOf(assignment), 0);
+  const ready = pair.worker.load(stateOf(assignment), 0, 9);
   pair.say({ type: 'ready', plan });
   await ready;
   return { ...pair, assignment, plan };
@@ -342,7 +349,7 @@ test('a worker that is never ready is lost', async () => {
   await prepared;
   await expectLost(
     worker,
-    worker.load(stateOf(assignmentOf('last')), 0),
+    worker.load(stateOf(assignmentOf('last')), 0, 9),
     /it was to load the state/,
   );
 });
@@ -363,4 +370,21 @@ test.each<[string, (pair: Loaded) => Promise<unknown>, RegExp]>([
 ])('a worker that is silent in a %s is lost', async (_name, call, text) => {
   const pair = await loaded('last', 50);
   await expectLost(pair.worker, call(pair), text);
+});
+
+test('a worker that comes back over another connection is one worker', async () => {
+  const pool = new WorkerPool();
+  const gone: string[] = [];
+  pool.onGone = (worker, { hadStage }) => void gone.push(`${worker.instance} ${hadStage}`);
+  const before = await loaded('last');
+  const other = join(60_000, 'y');
+  pool.add(before.worker);
+  pool.add(other.worker);
+  const step = before.worker.step(request);
+  const again = join();
+  pool.add(again.worker);
+  await expectLost(before.worker, step, /it came back over another connection/);
+  await settled();
+  expect(pool.workers).toEqual([other.worker, again.worker]);
+  expect(gone).toEqual(['x true']);
 });

@@ -27,15 +27,11 @@ import { formatAction } from '../../runtime/schedule/action';
 import type { NamedTensors } from '../../runtime/tensor';
 import { OwedTensors } from './owed-tensors';
 import { Reply, type Deadline } from './reply';
+import { WorkerLostError } from './worker-lost';
 
 type Hello = Extract<WorkerMessage, { type: 'hello' }>;
 type StepDone = Extract<WorkerMessage, { type: 'step-done' }>;
 type Answer = Exclude<WorkerMessage, { type: 'hello' | 'failed' | 'leave' }>;
-
-/** A worker went away or failed; names it and says why. */
-export class WorkerLostError extends Error {
-  override readonly name = 'WorkerLostError';
-}
 
 /** Longest silence in each phase, in ms; any message but a heartbeat and any tensor ends it. */
 export interface AnswerLimits {
@@ -70,12 +66,12 @@ export class RemoteWorker implements PipelineStage {
   readonly id: string;
   readonly engine: StageEngine['kind'];
   readonly device: string;
+  /** The same on every connection of one worker. */
+  readonly instance: string;
   /** Resolves when the worker is gone, with the reason. */
   readonly gone: Promise<WorkerLostError>;
   onSend: (transfer: Transfer) => void = () => undefined;
   readonly #connection: Connection<HostMessage, WorkerMessage>;
-  /** Of the run, for the page's progress; null when it has no fixed end. */
-  totalSteps: number | null = null;
   #reportGone: (error: WorkerLostError) => void = () => undefined;
   #lost: WorkerLostError | undefined;
   readonly #limits: AnswerLimits;
@@ -114,6 +110,7 @@ export class RemoteWorker implements PipelineStage {
     this.id = id;
     this.engine = hello.engine;
     this.device = hello.device;
+    this.instance = hello.instance;
     this.#connection = connection;
     this.#limits = limits;
     this.gone = new Promise((resolve) => (this.#reportGone = resolve));
@@ -154,13 +151,12 @@ export class RemoteWorker implements PipelineStage {
     return this.#preparation.bytes;
   }
 
-  async load(state: NamedTensors, step: number): Promise<void> {
+  async load(state: NamedTensors, step: number, totalSteps: number): Promise<void> {
     const { spec, units } = this.#stage();
     const deadline = this.#deadline(`load the state of stage ${units}`, this.#limits.loadMs);
     const ready = this.#ready.expect(this.#lost, deadline);
     const plan = this.#plan;
     const part = stateOf(spec.units, state);
-    const { totalSteps } = this;
     this.#connection.send({ type: 'load', plan, step, totalSteps, manifest: manifestOf(part) });
     for (const tensor of stateFrames(part, step)) this.#sendTensor(tensor);
     await ready;
@@ -365,7 +361,10 @@ export class RemoteWorker implements PipelineStage {
   /** Marks the worker as gone; everything that waits for it gets the error. */
   lose(reason: string): void {
     if (this.#lost) return;
-    this.#lost = new WorkerLostError(`worker ${this.id} (${this.device}) is gone: ${reason}`);
+    this.#lost = new WorkerLostError(
+      `Worker ${this.id} (${this.device}) is gone: ${reason}`,
+      this.#planned !== undefined,
+    );
     this.abort(this.#lost);
     this.#connection.close(this.#lost);
     this.#reportGone(this.#lost);

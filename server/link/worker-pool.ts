@@ -1,9 +1,10 @@
 import type { RemoteWorker } from './remote-worker';
+import type { WorkerLostError } from './worker-lost';
 
 /** The workers that have joined and are still there, in the order in which they came. */
 export class WorkerPool {
   onJoin: (worker: RemoteWorker) => void = () => undefined;
-  onGone: (worker: RemoteWorker, reason: string) => void = () => undefined;
+  onGone: (worker: RemoteWorker, error: WorkerLostError) => void = () => undefined;
   readonly #workers = new Set<RemoteWorker>();
   readonly #watchers = new Set<() => void>();
   #bytesOfGone = { sent: 0, received: 0 };
@@ -23,7 +24,11 @@ export class WorkerPool {
     );
   }
 
+  /** A worker that was there over another connection is gone from that one, however it looks. */
   add(worker: RemoteWorker): void {
+    for (const other of this.#workers) {
+      if (other.instance === worker.instance) other.lose('it came back over another connection');
+    }
     this.#workers.add(worker);
     this.onJoin(worker);
     for (const watcher of this.#watchers) watcher();
@@ -34,7 +39,7 @@ export class WorkerPool {
         sent: sent + worker.bytesSent,
         received: received + worker.bytesReceived,
       };
-      this.onGone(worker, error.message);
+      this.onGone(worker, error);
     });
   }
 
