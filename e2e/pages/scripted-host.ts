@@ -37,8 +37,14 @@ export class ScriptedHost {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   }
 
-  /** @param onJoin called with each worker that joins; without it none is let in */
-  static async start(onJoin?: (guest: Guest) => void): Promise<ScriptedHost> {
+  /**
+   * @param onJoin called with each worker that joins; without it none is let in
+   * @param address one that the computer listens on; the URL's host is another where it is 0.0.0.0
+   */
+  static async start(
+    onJoin?: (guest: Guest) => void,
+    address = '127.0.0.1',
+  ): Promise<ScriptedHost> {
     const app = express();
     app.get('/', (_, response) => {
       response.sendFile(join(pages, 'worker/index.html'));
@@ -55,7 +61,7 @@ export class ScriptedHost {
         receive(webSocket, onJoin);
       });
     });
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    await new Promise<void>((listening) => server.listen(0, address, listening));
     return new ScriptedHost(server, sockets);
   }
 

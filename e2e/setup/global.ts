@@ -2,14 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { installBrowser } from '../../server/headless/install-browser';
+import { installWebKit, whyNoWebKit } from '../webkit/installation';
 
 /**
- * Once before all tests: a browser, installed where there is none, and the build of pages and host,
+ * Once before all tests: browsers, installed where there are none, and the build of pages and host,
  * so that tests run what a user runs.
  */
 export default async function setup(): Promise<void> {
   const { path, which } = await installBrowser(say);
   say(`Browser: ${which} (${path})`);
+  installWebKit(say);
+  const why = whyNoWebKit();
+  say(why ? `WebKitGTK's tests are skipped: ${why}` : "Safari's engine: WebKitGTK");
   // Inherited by the test processes; Vulkan loaders complain on every start where it is missing.
   process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
   build();
