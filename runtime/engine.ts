@@ -42,6 +42,12 @@ export interface StageSpec {
    * the memory of output gradients among the micro-batches in flight. True where absent.
    */
   readonly splitsBackward?: boolean;
+  /**
+   * Of a micro-batch in flight, keep what each unit took in, and compute what it made of it once
+   * more in the backward: slower by a forward, smaller by most of the activations, and the same
+   * to the bit. For WebGPU; the CPU engine keeps everything whatever stands here.
+   */
+  readonly recompute?: boolean;
   /** At the last stage: softmax cross-entropy on the last unit's output. */
   readonly loss?: { readonly labelSmoothing: number };
   readonly optimizer: OptimizerConfig;

@@ -49,6 +49,27 @@ export function planLifetimes(
   return { kept, scratch: share(scratch) };
 }
 
+/** Those dispatches whose results are read: by `readers` after them, or by one of them that is. */
+export function onlyRead(
+  dispatches: readonly Dispatch[],
+  readers: readonly Dispatch[],
+): readonly Dispatch[] {
+  const read = new Set<Allocation>();
+  const note = (bindings: ReadonlyMap<Allocation, boolean>): void => {
+    for (const [allocation, mutable] of bindings) if (!mutable) read.add(allocation);
+  };
+  for (const dispatch of readers) note(bindingsOf(dispatch));
+  return dispatches
+    .toReversed()
+    .filter((dispatch) => {
+      const bindings = bindingsOf(dispatch);
+      const isRead = [...bindings].some(([allocation, mutable]) => mutable && read.has(allocation));
+      if (isRead) note(bindings);
+      return isRead;
+    })
+    .reverse();
+}
+
 function usesOf(passes: readonly (readonly Dispatch[])[]): Map<Allocation, Use[]> {
   const uses = new Map<Allocation, Use[]>();
   passes.forEach((dispatches, pass) => {
@@ -65,6 +86,7 @@ function usesOf(passes: readonly (readonly Dispatch[])[]): Map<Allocation, Use[]
   return uses;
 }
 
+/** The allocations that a dispatch binds, and whether as mutable. */
 function bindingsOf({ kernel, regions }: Dispatch): Map<Allocation, boolean> {
   const bindings = new Map<Allocation, boolean>();
   for (const [name, { allocation }] of Object.entries(regions)) {

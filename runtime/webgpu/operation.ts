@@ -44,6 +44,11 @@ export interface OperationModule<Kind extends PlannedOperation> {
   forward(operation: Kind, context: OperationContext): readonly Dispatch[];
   /** Forward with running statistics; as `forward` where absent. */
   evaluate?(operation: Kind, context: OperationContext): readonly Dispatch[];
+  /**
+   * Forward once more from the same input, inside the backward: writes the same output and moves
+   * nothing that outlives the micro-batch; as `forward` where absent.
+   */
+  recompute?(operation: Kind, context: OperationContext): readonly Dispatch[];
   /** Writes or adds the gradients of what the operation read. */
   backwardInput(operation: Kind, context: OperationContext): readonly Dispatch[];
   /** Adds the gradients of the parameters. */

@@ -15,9 +15,13 @@ export interface Step {
 /** The units of a stage as one graph: a unit's `input` is the output of the unit before. */
 export class StageGraph {
   readonly steps: readonly Step[];
+  /** The same steps, by unit. */
+  readonly units: readonly (readonly Step[])[];
   /** The keys of the stage's own input and output; a key names a value within the stage. */
   readonly input = 'input';
   readonly output: string;
+  /** The keys of what the units read. */
+  readonly unitInputs: ReadonlySet<string>;
   readonly #keys = new Map<Unit, ReadonlyMap<string, string>>();
   readonly #shapes = new Map<string, Shape>();
 
@@ -29,8 +33,10 @@ export class StageGraph {
   ) {
     this.#shapes.set(this.input, inputShape);
     let key: string = this.input;
+    const unitInputs = new Set<string>();
     for (const unit of units) {
       const shapes = inferShapes(unit, this.shapeOf(key));
+      unitInputs.add(key);
       const keys = new Map<string, string>();
       for (const [name, shape] of shapes) {
         keys.set(name, name === 'input' ? key : `${unit.name}/${name}`);
@@ -40,6 +46,7 @@ export class StageGraph {
       key = this.keyOf(unit, unit.output);
     }
     this.output = key;
+    this.unitInputs = unitInputs;
     this.steps = units
       .flatMap((unit) => fuse(unit).map((operation) => ({ unit, operation })))
       .map(({ unit, operation }, index) => ({
@@ -48,6 +55,7 @@ export class StageGraph {
         operation,
         module: modules[operation.kind],
       }));
+    this.units = units.map((unit) => this.steps.filter((step) => step.unit === unit));
   }
 
   /** The key of a value that a unit calls `name`. */

@@ -74,6 +74,7 @@ export function planStage(
   const options = {
     batch,
     needsInputGradient,
+    recompute: spec.recompute ?? false,
     tensors: new Map([...tensorRegions(memory.parameters), ...tensorRegions(memory.statistics)]),
     tensorGradients: tensorRegions(memory.gradients),
   };

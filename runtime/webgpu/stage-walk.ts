@@ -1,4 +1,5 @@
 import type { Dispatch } from './kernel';
+import { onlyRead } from './lifetimes';
 import { allocate, type Region } from './memory';
 import type { InputGradient, OperationContext } from './operation';
 import type { StageGraph, Step } from './stage-graph';
@@ -8,6 +9,8 @@ export interface WalkOptions {
   readonly batch: number;
   /** Whether the gradient of the stage's input is wanted. */
   readonly needsInputGradient: boolean;
+  /** Whether the backward makes the units' values once more, so that they need not be kept. */
+  readonly recompute: boolean;
   /** Parameters and running statistics, and the parameters' gradients, by name. */
   readonly tensors: ReadonlyMap<string, Region>;
   readonly tensorGradients: ReadonlyMap<string, Region>;
@@ -49,19 +52,39 @@ export class StageWalk {
   /** Starts from the gradient of the stage's output, which something else wrote. */
   backwardInput(): Dispatch[] {
     this.#written.add(this.#graph.output);
-    return this.#graph.steps.toReversed().flatMap((step) => this.#inputHalf(step));
+    return this.#backwards((step) => this.#inputHalf(step));
   }
 
   backwardWeight(): Dispatch[] {
-    return this.#graph.steps.toReversed().flatMap((step) => this.#weightHalf(step));
+    return this.#backwards((step) => this.#weightHalf(step));
   }
 
   /** Both halves, operation by operation, so that an output gradient is soon needed no more. */
   backward(): Dispatch[] {
     this.#written.add(this.#graph.output);
-    return this.#graph.steps
-      .toReversed()
-      .flatMap((step) => [...this.#inputHalf(step), ...this.#weightHalf(step)]);
+    return this.#backwards((step) => [...this.#inputHalf(step), ...this.#weightHalf(step)]);
+  }
+
+  /** The steps last to first, each unit's behind the values that they read of it. */
+  #backwards(dispatchesOf: (step: Step) => readonly Dispatch[]): Dispatch[] {
+    return this.#graph.units.toReversed().flatMap((steps) => {
+      const backward = steps.toReversed().flatMap(dispatchesOf);
+      return [...onlyRead(this.#recomputed(steps), backward), ...backward];
+    });
+  }
+
+  /** A unit's forward once more, from its input; the input of the unit behind it is there still. */
+  #recomputed(steps: readonly Step[]): Dispatch[] {
+    if (!this.#options.recompute) return [];
+    const missing = steps.filter(
+      ({ unit, operation }) =>
+        !this.#graph.unitInputs.has(this.#graph.keyOf(unit, operation.output)),
+    );
+    return missing.flatMap((step) => {
+      const { module, operation } = step;
+      const context = this.#context(step);
+      return module.recompute?.(operation, context) ?? module.forward(operation, context);
+    });
   }
 
   #inputHalf(step: Step): readonly Dispatch[] {

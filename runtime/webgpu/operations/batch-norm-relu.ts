@@ -24,27 +24,13 @@ import { relu } from './relu';
 export const batchNormRelu: OperationModule<BatchNormRelu> = {
   tensors: ({ batchNorm: norm }) => batchNorm.tensors?.(norm) ?? new Map(),
 
-  forward({ batchNorm: norm, add: sum, output }, context) {
-    const x = context.value(norm.input);
-    const { count, blocks, elementThreads } = divide(x.layout);
-    const params = { count, threads: elementThreads, blocks };
-    const regions = {
-      x: x.region,
-      statistics: statisticsOf(norm, context, blocks),
-      weight: context.tensor(norm.weight),
-      bias: context.tensor(norm.bias),
-      y: context.value(output).region,
-    };
-    const threads = elementThreads;
-    const normalise = sum
-      ? dispatch(addReluKernel, {
-          params,
-          regions: { ...regions, shortcut: context.value(sum.shortcut).region },
-          threads,
-        })
-      : dispatch(reluKernel, { params, regions, threads });
-    return [...takeStatistics(norm, context), normalise];
-  },
+  forward: (operation, context) => [
+    ...takeStatistics(operation.batchNorm, context),
+    normalise(operation, context),
+  ],
+
+  // As batch norm's.
+  recompute: (operation, context) => [normalise(operation, context)],
 
   evaluate({ batchNorm: norm, add: sum, relu: last }, context) {
     return [
@@ -89,6 +75,29 @@ export const batchNormRelu: OperationModule<BatchNormRelu> = {
     return [...ofParameters, ofInput];
   },
 };
+
+function normalise(
+  { batchNorm: norm, add: sum, output }: BatchNormRelu,
+  context: OperationContext,
+): Dispatch {
+  const x = context.value(norm.input);
+  const { count, blocks, elementThreads } = divide(x.layout);
+  const params = { count, threads: elementThreads, blocks };
+  const regions = {
+    x: x.region,
+    statistics: statisticsOf(norm, context, blocks),
+    weight: context.tensor(norm.weight),
+    bias: context.tensor(norm.bias),
+    y: context.value(output).region,
+  };
+  const threads = elementThreads;
+  if (!sum) return dispatch(reluKernel, { params, regions, threads });
+  return dispatch(addReluKernel, {
+    params,
+    regions: { ...regions, shortcut: context.value(sum.shortcut).region },
+    threads,
+  });
+}
 
 /** The sums; on the way, the gradient of the shortcut. */
 function gradientSums(

@@ -1,6 +1,6 @@
 import type { BatchNorm } from '../../model/graph';
-import { dispatch } from '../kernel';
-import type { OperationModule } from '../operation';
+import { dispatch, type Dispatch } from '../kernel';
+import type { OperationContext, OperationModule } from '../operation';
 import { vectorLayout } from '../tensor-layout';
 import {
   evaluationKernel,
@@ -23,25 +23,13 @@ export const batchNorm: OperationModule<BatchNorm> = {
     return new Map([weight, bias, runningMean, runningVar].map((name) => [name, layout]));
   },
 
-  forward(operation, context) {
-    const x = context.value(operation.input);
-    const y = context.value(operation.output);
-    const { count, blocks, elementThreads } = divide(x.layout);
-    return [
-      ...takeStatistics(operation, context),
-      dispatch(forwardKernel, {
-        params: { count, threads: elementThreads, blocks },
-        regions: {
-          x: x.region,
-          statistics: statisticsOf(operation, context, blocks),
-          weight: context.tensor(operation.weight),
-          bias: context.tensor(operation.bias),
-          y: y.region,
-        },
-        threads: elementThreads,
-      }),
-    ];
-  },
+  forward: (operation, context) => [
+    ...takeStatistics(operation, context),
+    normalise(operation, context),
+  ],
+
+  // With the statistics as they were taken: taking them again would move the running ones twice.
+  recompute: (operation, context) => [normalise(operation, context)],
 
   evaluate(operation, context) {
     const x = context.value(operation.input);
@@ -106,3 +94,19 @@ export const batchNorm: OperationModule<BatchNorm> = {
     return [...ofParameters, ofInput];
   },
 };
+
+function normalise(operation: BatchNorm, context: OperationContext): Dispatch {
+  const x = context.value(operation.input);
+  const { count, blocks, elementThreads } = divide(x.layout);
+  return dispatch(forwardKernel, {
+    params: { count, threads: elementThreads, blocks },
+    regions: {
+      x: x.region,
+      statistics: statisticsOf(operation, context, blocks),
+      weight: context.tensor(operation.weight),
+      bias: context.tensor(operation.bias),
+      y: context.value(operation.output).region,
+    },
+    threads: elementThreads,
+  });
+}
