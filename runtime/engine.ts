@@ -63,6 +63,14 @@ export class LabelError extends Error {
   override readonly name = 'LabelError';
 }
 
+/** What a device has for stages. */
+export interface DeviceMemory {
+  /** The largest single buffer. */
+  readonly bufferBytes: number;
+  /** All buffers together; absent where nobody knows. */
+  readonly totalBytes?: number;
+}
+
 /** Loss of one micro-batch: the mean over its samples, and how many were classified right. */
 export interface LossResult {
   readonly loss: number;
@@ -81,6 +89,8 @@ export interface StageEngine {
   readonly kind: 'cpu' | 'webgpu';
   /** The device, in words. */
   readonly device: string;
+  /** What it has for a stage; absent where that is the computer's main memory. */
+  readonly memory?: DeviceMemory;
 
   /** Allocates all that the stage needs and drops what was loaded before. */
   load(spec: StageSpec): Promise<void>;

@@ -56,6 +56,8 @@ export interface RequestedDevice {
   readonly description: string;
   /** Whether a processor plays the GPU: correct, and slow. */
   readonly software?: boolean;
+  /** All that it should be asked for; absent where nobody knows. */
+  readonly memoryBytes?: number;
 }
 
 /**

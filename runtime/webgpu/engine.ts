@@ -1,13 +1,13 @@
 import {
   EngineOrderError,
   LabelError,
+  type DeviceMemory,
   type LossResult,
   type OptimizerStep,
   type StageEngine,
   type StageSpec,
 } from '../engine';
 import {
-  elementCount,
   expectShape,
   ShapeError,
   tensor,
@@ -17,10 +17,13 @@ import {
 } from '../tensor';
 import { CommandQueue } from './command-queue';
 import type { RequestedDevice } from './device';
+import { expectRoom } from './device-memory';
 import { InFlight } from './in-flight';
+import { totalBytes } from './memory-use';
 import type { TileChoice } from './operations/convolution';
 import { StagingRing } from './readback';
 import { Stage } from './stage';
+import { layOutStage } from './stage-layout';
 import { planStage } from './stage-plan';
 import { StateTransfer } from './state-transfer';
 import { TuningCases, tuneTiles, type TuningOptions } from './tile-tuning';
@@ -36,9 +39,6 @@ interface Loaded {
   readonly losses: StagingRing;
 }
 
-/** Staging buffers of a kind: as many as there are submits in flight. */
-const stagingCount = 2;
-
 /**
  * A stage computed by the WGSL kernels, on any WebGPU device: in a page, a Web Worker, or in Node
  * through Dawn. Each micro-batch's half is one compute pass and one submit. Tensors handed in must
@@ -50,6 +50,7 @@ const stagingCount = 2;
 export class WebGpuEngine implements StageEngine {
   readonly kind = 'webgpu';
   readonly device: string;
+  readonly memory: DeviceMemory;
   readonly #device: GPUDevice;
   readonly #queue: CommandQueue;
   readonly #tuning: TuningOptions | undefined;
@@ -57,12 +58,17 @@ export class WebGpuEngine implements StageEngine {
 
   /** The device stays the caller's: `dispose` frees the stage, not the device. */
   constructor(
-    { device, description, software }: RequestedDevice,
+    { device, description, software, memoryBytes }: RequestedDevice,
     /** Where given, and on a real GPU, `load` times the convolutions' kernels and picks. */
     tuning?: TuningOptions,
   ) {
     this.#device = device;
     this.device = description;
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    this.memory = {
+      bufferBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize),
+      ...(memoryBytes !== undefined && { totalBytes: memoryBytes }),
+    };
     // In software the largest tiles have won wherever they were timed, and timing takes minutes.
     this.#tuning = software ? undefined : tuning;
     this.#queue = new CommandQueue(device);
@@ -76,18 +82,21 @@ export class WebGpuEngine implements StageEngine {
     return this.#queue.exclusive(async () => {
       this.#free();
       const device = this.#device;
-      const stage = await Stage.create(device, spec, await this.#tiles(spec));
-      const { inputShape, outputShape, memory } = stage.plan;
-      const ring = (label: string, bytes: number): StagingRing =>
-        new StagingRing(device, label, bytes, stagingCount);
+      const maxBindingBytes = device.limits.maxStorageBufferBindingSize;
+      const largest = layOutStage(spec, maxBindingBytes);
+      expectRoom(spec, largest, this.memory);
+      const tiles = await this.#tiles(spec);
+      const layout = tiles ? layOutStage(spec, maxBindingBytes, tiles) : largest;
+      const stage = await Stage.create(device, layout);
+      const { output, inputGradient, loss } = layout.staging;
       this.#loaded = {
         spec,
         stage,
         transfer: new StateTransfer(device, stage),
         inFlight: new InFlight(spec.maxInFlight),
-        outputs: ring('output', elementCount(outputShape) * 4),
-        inputGradients: ring('input gradient', elementCount(inputShape) * 4),
-        losses: ring('loss', memory.lossResult.bytes),
+        outputs: new StagingRing(device, output),
+        inputGradients: new StagingRing(device, inputGradient),
+        losses: new StagingRing(device, loss),
       };
     });
   }
@@ -241,13 +250,7 @@ export class WebGpuEngine implements StageEngine {
   }
 
   memoryBytes(): number {
-    const loaded = this.#loaded;
-    if (!loaded) return 0;
-    const { stage, transfer, outputs, inputGradients, losses } = loaded;
-    return [stage, transfer, outputs, inputGradients, losses].reduce(
-      (total, { bytes }) => total + bytes,
-      0,
-    );
+    return this.#loaded ? totalBytes(this.#loaded.stage.layout.memory) : 0;
   }
 
   async dispose(): Promise<void> {

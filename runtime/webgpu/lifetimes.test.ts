@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { defineKernel, dispatch, vectors, type Dispatch } from './kernel';
-import { planLifetimes } from './lifetimes';
+import { onlyRead, planLifetimes } from './lifetimes';
 import { allocate, type Region } from './memory';
 
 const kernel = defineKernel({
@@ -58,4 +58,14 @@ test('one memory bound for reading and for writing in one dispatch is a fault', 
   expect(() => planLifetimes([[copy(region, region)]], new Set())).toThrow(
     'copy: value is bound for reading and for writing at once',
   );
+});
+
+test('only what is read, at last by the readers, is kept of a list', () => {
+  const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map((name) => allocate(name, 16)) as [
+    ...[Region, Region, Region, Region, Region],
+  ];
+  const dispatches = [copy(a, b), copy(b, c), copy(c, d), copy(b, e)];
+  // e and d are read by nobody; c is, and needs b.
+  expect(onlyRead(dispatches, [copy(c, a)])).toEqual(dispatches.slice(0, 2));
+  expect(onlyRead(dispatches, [copy(a, c)])).toEqual([]);
 });

@@ -1,3 +1,5 @@
+import type { PlannedStaging } from './stage-layout';
+
 /** A few staging buffers of one exact size, used in turn: Safari copies a mapped buffer whole. */
 export class StagingRing {
   readonly #bytes: number;
@@ -5,7 +7,7 @@ export class StagingRing {
   readonly #all: readonly GPUBuffer[];
   readonly #waiting: ((buffer: GPUBuffer) => void)[] = [];
 
-  constructor(device: GPUDevice, label: string, bytes: number, count: number) {
+  constructor(device: GPUDevice, { label, bytes, count }: PlannedStaging) {
     this.#bytes = bytes;
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     this.#all = Array.from({ length: count }, () =>
@@ -14,8 +16,9 @@ export class StagingRing {
     this.#free.push(...this.#all);
   }
 
+  /** Of one buffer. */
   get bytes(): number {
-    return this.#bytes * this.#all.length;
+    return this.#bytes;
   }
 
   /** A buffer to copy into; waits until one is free. */

@@ -3,8 +3,9 @@ import type { StageSpec } from '../engine';
 import { countParameters } from '../model/graph';
 import { buildResNet } from '../model/resnet';
 import { iPhoneLimits } from './device';
-import { StageBuffers } from './stage-buffers';
-import { planStage } from './stage-plan';
+import { expectRoom, StageMemoryError } from './device-memory';
+import { describeMemory, totalBytes } from './memory-use';
+import { layOutStage, type StageLayout } from './stage-layout';
 
 // The stage that "iOS as Acceleration" put on a phone, whose app took over 1.2 GB for it.
 const { units } = buildResNet({ architecture: 'resnet34', stem: 'imagenet', numClasses: 1000 });
@@ -20,20 +21,57 @@ const spec: StageSpec = {
   optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 1e-4 },
 };
 
-/** Bytes of the buffers, counted without a device. */
-function plannedBytes(changed: Partial<StageSpec> = {}): number {
-  const planned = { ...spec, ...changed };
-  const plan = planStage(planned, iPhoneLimits.maxStorageBufferBindingSize);
-  return new StageBuffers(plan, planned.maxInFlight).bytes;
+/** Counted without a device. */
+function layOut(changed: Partial<StageSpec> = {}): StageLayout {
+  return layOutStage({ ...spec, ...changed }, iPhoneLimits.maxStorageBufferBindingSize);
 }
 
 test('layer3.3 to the head, micro-batches of 16 at 224 x 224, two in flight', () => {
-  // Weights, gradients, momentum.
-  const state = 3 * 4 * countParameters(stage);
-  const whole = plannedBytes({ splitsBackward: false });
-  expect(whole).toBeGreaterThan(state);
-  expect(whole).toBeLessThan(360e6);
+  const whole = layOut({ splitsBackward: false }).memory;
+  // Tensors begin at multiples of 256 bytes, and the classifier's 1000 classes are 250 vectors.
+  const parameters = 4 * countParameters(stage);
+  for (const bytes of [whole.weights, whole.gradients, whole.optimizer]) {
+    expect(bytes).toBeGreaterThanOrEqual(parameters);
+    expect(bytes).toBeLessThan(1.001 * parameters);
+  }
+  expect(totalBytes(whole)).toBe(375_706_712);
   // Halves that come apart keep each micro-batch's output gradients.
-  expect(plannedBytes()).toBeGreaterThan(whole);
-  expect(plannedBytes()).toBeLessThan(420e6);
+  expect(totalBytes(layOut().memory)).toBe(433_509_464);
+});
+
+test('recomputation keeps what the units read, their statistics and the gradient of the loss', () => {
+  const { memory } = layOut({ splitsBackward: false, recompute: true });
+  const blocks = 4 * 16 * (4 * 256 * 14 * 14 + 3 * 512 * 7 * 7);
+  const statistics = 8 * (6 * 256 + 7 * 512);
+  const lossGradient = 4 * 16 * 1000;
+  expect(memory.activations).toBe(2 * (blocks + statistics + lossGradient));
+  expect(totalBytes(memory)).toBe(293_753_944);
+  expect(totalBytes(layOut({ recompute: true }).memory)).toBe(351_818_840);
+});
+
+test('what does not fit is refused in one sentence that says what to do', () => {
+  const whole = { ...spec, splitsBackward: false };
+  const layout = layOut(whole);
+  const bytes = totalBytes(layout.memory);
+  const { bufferBytes } = { bufferBytes: iPhoneLimits.maxBufferSize };
+  expect(() => expectRoom(whole, layout, { bufferBytes })).not.toThrow();
+  expect(() => expectRoom(whole, layout, { bufferBytes, totalBytes: bytes })).not.toThrow();
+  const refusal = (changed: Partial<StageSpec>, totalBytes: number): string => {
+    try {
+      const asked = { ...whole, ...changed };
+      expectRoom(asked, layOut(asked), { bufferBytes, totalBytes });
+    } catch (error) {
+      expect(error).toBeInstanceOf(StageMemoryError);
+      return (error as StageMemoryError).message;
+    }
+    return '';
+  };
+  expect(refusal({}, bytes - 1)).toBe(
+    'stage layer3.3 to head needs 376 MB (weights 69, gradients 69, optimizer 69, activations 126, workspace 15, transfer 30), the device offers 376 MB; use --recompute always, a smaller --micro-batch or a later --cut',
+  );
+  expect(refusal({ recompute: true }, bytes - 1)).toBe('');
+  expect(refusal({ recompute: true }, 200e6)).toMatch(
+    /needs 294 MB \(.*\), the device offers 200 MB; use a smaller --micro-batch or a later --cut$/,
+  );
+  expect(describeMemory(layout.memory)).toMatch(/^376 MB/);
 });

@@ -1,10 +1,9 @@
-import type { StageSpec } from '../engine';
-import { bind, compileKernels, encode, ParamsArena, type Command } from './commands';
+import { bind, compileKernels, encode, type Command } from './commands';
 import type { Dispatch } from './kernel';
 import type { Region } from './memory';
-import type { TileChoice } from './operations/convolution';
 import { StageBuffers } from './stage-buffers';
-import { planStage, type StagePlan } from './stage-plan';
+import { dispatchesOf, type StageLayout } from './stage-layout';
+import type { StagePlan } from './stage-plan';
 
 export type PassName =
   | 'forward'
@@ -37,40 +36,34 @@ export interface Copy {
 
 /** A stage on a device: every buffer, pipeline and bind group that it needs, made once. */
 export class Stage {
-  readonly plan: StagePlan;
+  readonly layout: StageLayout;
   readonly buffers: StageBuffers;
   readonly #device: GPUDevice;
-  readonly #params: ParamsArena;
   readonly #common: Commands;
   readonly #slots: readonly Commands[];
 
   private constructor(
     device: GPUDevice,
-    plan: StagePlan,
+    layout: StageLayout,
     buffers: StageBuffers,
-    params: ParamsArena,
     commonCommands: Commands,
     slots: readonly Commands[],
   ) {
     this.#device = device;
-    this.plan = plan;
+    this.layout = layout;
     this.buffers = buffers;
-    this.#params = params;
     this.#common = commonCommands;
     this.#slots = slots;
   }
 
   /**
-   * @throws StageMemoryError when the device is too small for the stage
+   * @throws StageMemoryError when the device runs out of memory
    * @throws KernelError when the device refuses a kernel
    */
-  static async create(device: GPUDevice, spec: StageSpec, tiles?: TileChoice): Promise<Stage> {
-    const plan = planStage(spec, device.limits.maxStorageBufferBindingSize, tiles);
-    const buffers = new StageBuffers(plan, spec.maxInFlight);
-    const dispatches = [...perMicroBatch, ...common].flatMap((pass) => plan[pass]);
-    const compiled = await compileKernels(device, dispatches);
-    await buffers.create(device);
-    const params = new ParamsArena(dispatches);
+  static async create(device: GPUDevice, layout: StageLayout): Promise<Stage> {
+    const { plan, params, maxInFlight } = layout;
+    const compiled = await compileKernels(device, dispatchesOf(plan));
+    const buffers = await StageBuffers.create(device, layout);
     params.upload(device);
 
     device.pushErrorScope('validation');
@@ -80,20 +73,18 @@ export class Stage {
       return new Map(passes.map((pass) => [pass, plan[pass].map(bindOne)]));
     };
     const commonCommands = bindAll(common, 0);
-    const slots = Array.from({ length: spec.maxInFlight }, (_, slot) =>
-      bindAll(perMicroBatch, slot),
-    );
+    const slots = Array.from({ length: maxInFlight }, (_, slot) => bindAll(perMicroBatch, slot));
     const error = await device.popErrorScope();
     if (error) {
       buffers.destroy();
       params.destroy();
       throw new StageBindingError(error.message);
     }
-    return new Stage(device, plan, buffers, params, commonCommands, slots);
+    return new Stage(device, layout, buffers, commonCommands, slots);
   }
 
-  get bytes(): number {
-    return this.buffers.bytes + this.#params.bytes;
+  get plan(): StagePlan {
+    return this.layout.plan;
   }
 
   write({ allocation, offset }: Region, data: ArrayBufferView | ArrayBuffer): void {
@@ -142,7 +133,7 @@ export class Stage {
 
   destroy(): void {
     this.buffers.destroy();
-    this.#params.destroy();
+    this.layout.params.destroy();
   }
 }
 

@@ -5,26 +5,14 @@ import { StagingRing } from './readback';
 import type { Stage } from './stage';
 import type { ArenaMemory, TensorPlace } from './tensor-arena';
 
-/** Large enough for the largest weight of a ResNet, small enough for a phone. */
-const preferredStagingBytes = 16 * 2 ** 20;
-
 /** Moves a stage's tensors between torchvision's shapes and the GPU. */
 export class StateTransfer {
   readonly #stage: Stage;
   readonly #staging: StagingRing;
 
   constructor(device: GPUDevice, stage: Stage) {
-    const { parameters, statistics } = stage.plan.memory;
-    const places = [parameters, statistics].flatMap(({ arena }) => arena.places);
-    const parts = [parameters, statistics].flatMap(({ arena }) => arena.parts);
-    const largestTensor = Math.max(4, ...places.map(({ layout }) => layout.bytes));
-    const bytes = Math.max(largestTensor, Math.min(preferredStagingBytes, Math.max(4, ...parts)));
     this.#stage = stage;
-    this.#staging = new StagingRing(device, 'state', bytes, 1);
-  }
-
-  get bytes(): number {
-    return this.#staging.bytes;
+    this.#staging = new StagingRing(device, stage.layout.staging.state);
   }
 
   /**
