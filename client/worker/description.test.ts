@@ -12,10 +12,11 @@ const training: WorkerStatus = {
   step: 127,
   totalSteps: 1560,
   imagesPerSecond: 34.21,
+  memoryBytes: 293_753_944,
   loss: 1.23456,
 };
 
-test('training: step, images a second, loss, share', () => {
+test('training: step, images a second, loss, memory, share', () => {
   expect(describe(training)).toMatchObject({
     title: 'Training 127/1560 – Tandem',
     headline: 'Training',
@@ -23,6 +24,7 @@ test('training: step, images a second, loss, share', () => {
     facts: [
       ['Images a second', '34.2'],
       ['Loss', '1.2346'],
+      ['Memory', '293.8 MB'],
       ['Share', units],
       ['Device', device],
     ],
@@ -37,7 +39,7 @@ test('training without a known loss or rate', () => {
   });
   expect(facts.slice(0, 2)).toEqual([
     ['Images a second', '–'],
-    ['Share', units],
+    ['Memory', '293.8 MB'],
   ]);
 });
 

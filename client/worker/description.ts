@@ -135,7 +135,7 @@ function loading(status: Extract<PageStatus, { state: 'loading' }>): Description
 }
 
 function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' }>): Description {
-  const { state, device, units, step, totalSteps, imagesPerSecond, loss } = status;
+  const { state, device, units, step, totalSteps, imagesPerSecond, memoryBytes, loss } = status;
   const isTraining = state === 'training';
   const lossFact: readonly [string, string] = ['Loss', String(loss?.toFixed(4))];
   return {
@@ -153,6 +153,7 @@ function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' 
     facts: [
       ['Images a second', formatRate(imagesPerSecond)],
       ...(loss === undefined ? [] : [lossFact]),
+      ['Memory', formatBytes(memoryBytes)],
       ['Share', units],
       ['Device', device],
     ],

@@ -1,7 +1,9 @@
 import type { WorkerStatus } from '../../runtime/worker/status';
 import type { PageStatus } from './description';
 import { failures } from './failure';
+import { memoryBudget } from './memory-budget';
 import { findObstacle } from './obstacle';
+import type { WorkerOrders } from './orders';
 import { ScreenWakeLock, type ScreenState } from './screen-wake-lock';
 import { StatusView } from './view';
 
@@ -41,6 +43,8 @@ class WorkerPage {
       if (!this.#hasEnded) this.#view.showScreen(screenWords[state]);
     });
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    const memoryBytes = memoryBudget(navigator, location.search);
+    this.#worker.postMessage({ memoryBytes } satisfies WorkerOrders);
     this.#worker.addEventListener('message', ({ data }: MessageEvent<WorkerStatus>) => {
       this.#show(data);
     });

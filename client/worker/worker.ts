@@ -3,6 +3,7 @@ import {
   ConnectionClosedError,
   type Socket,
 } from '../../runtime/protocol/connection';
+import type { WorkerOrders } from './orders';
 import { failureReason } from '../../runtime/worker/failure';
 import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
@@ -10,8 +11,8 @@ import { requestDevice } from '../../runtime/webgpu/device';
 import { WebGpuEngine } from '../../runtime/webgpu/engine';
 
 /*
- * The engine and the socket live here, off the page's main thread. The page gets a WorkerStatus a
- * change, and may send 'stop'.
+ * The engine and the socket live here, off the page's main thread. The page sends WorkerOrders
+ * first, gets a WorkerStatus a change, and may send 'stop'.
  */
 
 /** Between two tries to reach the host. */
@@ -26,15 +27,21 @@ const tiles = {
   },
 };
 
+/** Before there is anything to stop, the page ends the worker itself. */
+let stop = (): void => undefined;
+
 function report(status: WorkerStatus): void {
   self.postMessage(status);
 }
 
-async function start(): Promise<void> {
+async function start({ memoryBytes }: WorkerOrders): Promise<void> {
   report({ state: 'connecting', host: location.host });
   const requested = await requestDevice(navigator.gpu);
   const worker = new PipelineWorker({
-    engine: new WebGpuEngine(requested, { store: tiles, now: () => performance.now() }),
+    engine: new WebGpuEngine(
+      { ...requested, ...(memoryBytes !== undefined && { memoryBytes }) },
+      { store: tiles, now: () => performance.now() },
+    ),
     agent: navigator.userAgent,
     instance: crypto.randomUUID(),
     onStatus: report,
@@ -44,9 +51,7 @@ async function start(): Promise<void> {
     worker.leave(`its graphics processor was lost: ${message}`);
     report({ state: 'failed', reason: 'device-lost', detail: message });
   });
-  self.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-    if (data === 'stop') worker.leave('stopped on the device');
-  });
+  stop = () => worker.leave('stopped on the device');
   connect(worker, false);
 }
 
@@ -93,7 +98,12 @@ function socketOf(webSocket: WebSocket): Socket {
   };
 }
 
-start().catch((error: unknown) => {
-  const detail = error instanceof Error ? error.message : String(error);
-  report({ state: 'failed', reason: failureReason(error), detail });
+self.addEventListener('message', ({ data }: MessageEvent<WorkerOrders | 'stop'>) => {
+  if (data === 'stop') stop();
+  else {
+    start(data).catch((error: unknown) => {
+      const detail = error instanceof Error ? error.message : String(error);
+      report({ state: 'failed', reason: failureReason(error), detail });
+    });
+  }
 });

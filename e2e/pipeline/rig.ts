@@ -33,6 +33,7 @@ export const smallRun: TrainConfig = {
   learningRate: { schedule: 'constant', peak: 0.01, warmupSteps: 0 },
   labelSmoothing: 0,
   schedule: '1f1b',
+  recompute: 'auto',
   cut: [],
   seed: 3,
 };

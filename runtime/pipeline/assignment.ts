@@ -40,6 +40,7 @@ export function planStage(assignment: StageAssignment): PlannedStage {
     maxInFlight: assignment.maxInFlight,
     needsInputGradient: !isFirst,
     ...(assignment.splitsBackward !== undefined && { splitsBackward: assignment.splitsBackward }),
+    ...(assignment.recompute !== undefined && { recompute: assignment.recompute }),
     optimizer: assignment.optimizer,
     ...(isLast && { loss: { labelSmoothing: assignment.labelSmoothing } }),
   };

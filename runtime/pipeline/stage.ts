@@ -1,4 +1,4 @@
-import type { LossResult, StageEngine } from '../engine';
+import type { DeviceMemory, LossResult, StageEngine } from '../engine';
 import type { StageAssignment } from '../protocol/message';
 import type { Action } from '../schedule/action';
 import { expectShape, type NamedTensors, type Tensor } from '../tensor';
@@ -41,6 +41,8 @@ export interface StepReport {
 export interface PipelineStage {
   readonly engine: StageEngine['kind'];
   readonly device: string;
+  /** What the device has for a stage; absent where that is main memory, or not said. */
+  readonly memory?: DeviceMemory | undefined;
   onSend: (transfer: Transfer) => void;
   /** Allocates the stage; resolves to the bytes that it holds. */
   prepare(assignment: StageAssignment): Promise<number>;
@@ -78,6 +80,10 @@ export class LocalStage implements PipelineStage {
 
   get device(): string {
     return this.#engine.device;
+  }
+
+  get memory(): DeviceMemory | undefined {
+    return this.#engine.memory;
   }
 
   async prepare(assignment: StageAssignment): Promise<number> {

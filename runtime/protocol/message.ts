@@ -58,6 +58,8 @@ const stage = v.strictObject({
   maxInFlight: positive,
   /** Whether the schedule has the halves of a backward apart; as if it had where absent. */
   splitsBackward: v.exactOptional(v.boolean()),
+  /** Whether the units' values are computed once more in the backward; kept where absent. */
+  recompute: v.exactOptional(v.boolean()),
   labelSmoothing: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
   optimizer,
 });
@@ -82,6 +84,10 @@ const workerMessage = v.variant('type', [
     agent: text,
     /** The same on every connection of one worker, and no other's. */
     instance: text,
+    /** What the device has for a stage: the largest buffer, and all together where it is known. */
+    memory: v.exactOptional(
+      v.strictObject({ bufferBytes: positive, totalBytes: v.exactOptional(positive) }),
+    ),
   }),
   /** The engine has allocated the stage of the plan. */
   v.strictObject({ type: v.literal('prepared'), plan: count, memoryBytes: count }),

@@ -15,28 +15,32 @@ export class StageMemoryError extends Error {
 }
 
 /** What to do about a stage that is too large, in the order in which it costs least. */
-export function remedies({ recompute }: StageSpec): string {
+function remedies({ recompute }: StageSpec): string {
   const others = 'a smaller --micro-batch or a later --cut';
   return recompute ? `use ${others}` : `use --recompute always, ${others}`;
 }
 
-/** @throws StageMemoryError when the stage does not fit into what the device offers */
+/**
+ * @param device in words
+ * @throws StageMemoryError when the stage does not fit into what the device offers
+ */
 export function expectRoom(
   spec: StageSpec,
   { memory, common, kept }: StageLayout,
   { bufferBytes, totalBytes: offered }: DeviceMemory,
+  device: string,
 ): void {
   const tooLarge = [...common, ...kept].find(({ bytes }) => bytes > bufferBytes);
   if (tooLarge) {
     throw new StageMemoryError(
       'limits-too-small',
-      `${stageOf(spec)}: '${tooLarge.label}' takes ${tooLarge.bytes} bytes in one buffer, the device allows ${bufferBytes}; use a smaller --micro-batch`,
+      `${stageOf(spec)}: '${tooLarge.label}' takes ${tooLarge.bytes} bytes in one buffer, ${device} allows ${bufferBytes}; use a smaller --micro-batch`,
     );
   }
   if (offered !== undefined && totalBytes(memory) > offered) {
     throw new StageMemoryError(
       'out-of-memory',
-      `${stageOf(spec)} needs ${describeMemory(memory)}, the device offers ${megabytes(offered)} MB; ${remedies(spec)}`,
+      `${stageOf(spec)} needs ${megabytes(totalBytes(memory))} MB (${describeMemory(memory)}), ${device} offers ${megabytes(offered)} MB; ${remedies(spec)}`,
     );
   }
 }

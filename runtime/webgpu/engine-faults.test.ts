@@ -96,7 +96,7 @@ test('a stage that is too large for a buffer is refused before any is made', asy
   // 8192 samples of 64 x 16 x 16 floats: 512 MiB in one value.
   const large = { ...spec, inputShape: [64, 16, 16], microBatchSize: 8192 };
   await expect(engine.load(large)).rejects.toThrow(
-    /536870912 bytes in one buffer, the device allows 268435456; use a smaller --micro-batch/,
+    /536870912 bytes in one buffer, Dawn allows 268435456; use a smaller --micro-batch/,
   );
   expect(create).not.toHaveBeenCalled();
   create.mockRestore();

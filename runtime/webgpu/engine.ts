@@ -84,7 +84,7 @@ export class WebGpuEngine implements StageEngine {
       const device = this.#device;
       const maxBindingBytes = device.limits.maxStorageBufferBindingSize;
       const largest = layOutStage(spec, maxBindingBytes);
-      expectRoom(spec, largest, this.memory);
+      expectRoom(spec, largest, this.memory, this.device);
       const tiles = await this.#tiles(spec);
       const layout = tiles ? layOutStage(spec, maxBindingBytes, tiles) : largest;
       const stage = await Stage.create(device, layout);

@@ -21,10 +21,9 @@ export function totalBytes(use: MemoryUse): number {
   return memoryKinds.reduce((total, kind) => total + use[kind], 0);
 }
 
-/** `352 MB (weights 69, gradients 69, …)` */
+/** In megabytes: `weights 69, gradients 69, …` */
 export function describeMemory(use: MemoryUse): string {
-  const parts = memoryKinds.map((kind) => `${kind} ${megabytes(use[kind])}`);
-  return `${megabytes(totalBytes(use))} MB (${parts.join(', ')})`;
+  return memoryKinds.map((kind) => `${kind} ${megabytes(use[kind])}`).join(', ');
 }
 
 /** Rounded up: what is asked for is never said to be less. */

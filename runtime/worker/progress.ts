@@ -10,6 +10,7 @@ export class Progress {
   readonly #report: (status: WorkerStatus) => void;
   #units = '';
   #samplesPerStep = 0;
+  #memoryBytes = 0;
   #totalSteps = 0;
   #step = 0;
   #loss: number | undefined;
@@ -32,6 +33,10 @@ export class Progress {
     this.#stepMs = undefined;
     this.#loss = undefined;
     this.loading(0, 0);
+  }
+
+  prepared(memoryBytes: number): void {
+    this.#memoryBytes = memoryBytes;
   }
 
   loading(receivedBytes: number, totalBytes: number): void {
@@ -88,6 +93,7 @@ export class Progress {
       step: this.#step,
       totalSteps: this.#totalSteps,
       imagesPerSecond: this.#stepMs ? (1000 * this.#samplesPerStep) / this.#stepMs : 0,
+      memoryBytes: this.#memoryBytes,
       loss: this.#loss,
     });
   }

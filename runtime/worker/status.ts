@@ -35,6 +35,8 @@ export type WorkerStatus =
       /** Of the run. */
       readonly totalSteps: number;
       readonly imagesPerSecond: number;
+      /** That the stage holds on the device. */
+      readonly memoryBytes: number;
       /** Mean loss of the last step where this stage holds the head. */
       readonly loss: number | undefined;
     }

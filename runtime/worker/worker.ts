@@ -81,6 +81,7 @@ export class PipelineWorker {
       device: engine.device,
       agent,
       instance,
+      ...(engine.memory && { memory: engine.memory }),
     });
     return connection;
   }
@@ -164,6 +165,7 @@ export class PipelineWorker {
     const { units } = planStage(assignment);
     this.#progress.preparing(units, assignment.microBatchSize * assignment.numMicroBatches);
     const memoryBytes = await this.#stage.prepare(assignment);
+    this.#progress.prepared(memoryBytes);
     this.#connection?.send({ type: 'prepared', plan, memoryBytes });
   }
 

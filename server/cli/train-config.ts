@@ -85,6 +85,7 @@ export function trainConfig(
     },
     labelSmoothing: options.labelSmoothing,
     schedule: options.schedule === 'auto' ? '1f1b' : options.schedule,
+    recompute: options.recompute,
     cut: options.cut,
     seed: options.seed,
   };

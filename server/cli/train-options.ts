@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { architectures, type Architecture } from '../../runtime/model/resnet';
 import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
+import { recomputeChoices, type RecomputeChoice } from '../coordinator/fit';
 import { engineChoices, type EngineChoice } from '../engine/choose-engine';
 import { cutList, numberBetween, portNumber, wholeNumber } from './options';
 
@@ -23,6 +24,7 @@ export interface TrainOptions {
   readonly weightDecay?: number;
   readonly labelSmoothing: number;
   readonly schedule: 'auto' | ScheduleName;
+  readonly recompute: RecomputeChoice;
   readonly cut: 'auto' | readonly string[];
   readonly weights?: string;
   readonly newHead: boolean;
@@ -82,6 +84,14 @@ export function addTrainOptions(command: Command): Command {
     .option('--label-smoothing <share>', 'share of the label given to all classes', share, 0)
     .addOption(
       choice('--schedule <name>', 'order of the micro-batches', ['auto', ...scheduleNames], 'auto'),
+    )
+    .addOption(
+      choice(
+        '--recompute <when>',
+        'on WebGPU, compute activations again in the backward instead of keeping them; auto: where they do not fit',
+        recomputeChoices,
+        'auto',
+      ),
     )
     .option('--cut <units>', 'first unit of each further stage, "auto" or "none"', cutList, 'auto')
     .option('--weights <file>', 'start from a .safetensors file')

@@ -1,4 +1,5 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import { describeMemory, megabytes } from '../../runtime/webgpu/memory-use';
 import type { TrainConfig } from '../coordinator/config';
 import type { EvaluationRecord, StageRecord, StepRecord } from '../coordinator/trainer';
 
@@ -38,12 +39,7 @@ export class TrainProgress {
   }
 
   plan(stages: readonly StageRecord[]): void {
-    for (const [index, { device, units, engine, memoryBytes }] of stages.entries()) {
-      const [first, last] = units;
-      const range = first === last ? first : `${first} to ${last}`;
-      const megabytes = (memoryBytes / 1e6).toFixed(0);
-      this.#line(`  stage ${index + 1}: ${range} on ${device} (${engine}, ${megabytes} MB)`);
-    }
+    for (const [index, stage] of stages.entries()) this.#line(`  ${stageLine(stage, index)}`);
   }
 
   step(record: StepRecord): void {
@@ -93,6 +89,16 @@ export class TrainProgress {
     if (this.#bars) this.#bars.log(`${text}\n`);
     else process.stderr.write(`${text}\n`);
   }
+}
+
+/** `stage 2: layer3.0 to head on a phone (webgpu, 376 MB: weights 69, gradients 69, …)` */
+function stageLine(stage: StageRecord, index: number): string {
+  const { device, units, engine, memoryBytes, memory, recompute } = stage;
+  const [first, last] = units;
+  const range = first === last ? first : `${first} to ${last}`;
+  const parts = memory ? `: ${describeMemory(memory)}` : '';
+  const how = recompute ? '; activations computed again in the backward' : '';
+  return `stage ${index + 1}: ${range} on ${device} (${engine}, ${megabytes(memoryBytes)} MB${parts}${how})`;
 }
 
 /** `42 s`, `3 min 05 s`, `2 h 10 min` */

@@ -1,6 +1,7 @@
 import type { OptimizerConfig } from '../../runtime/engine';
 import type { ModelConfig } from '../../runtime/model/resnet';
 import type { ScheduleName } from '../../runtime/schedule/schedule';
+import type { RecomputeChoice } from './fit';
 import type { LearningRateConfig } from './learning-rate';
 
 /** All that fixes a training run; stands in `run.json`. */
@@ -17,6 +18,7 @@ export interface TrainConfig {
   readonly learningRate: LearningRateConfig;
   readonly labelSmoothing: number;
   readonly schedule: ScheduleName;
+  readonly recompute: RecomputeChoice;
   /** `auto`: the host alone until a worker joins; otherwise the first unit of each further stage. */
   readonly cut: 'auto' | readonly string[];
   readonly seed: number;

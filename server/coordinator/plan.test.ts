@@ -13,6 +13,7 @@ const config: TrainConfig = {
   learningRate: { schedule: 'constant', peak: 0.1, warmupSteps: 0 },
   labelSmoothing: 0,
   schedule: '1f1b',
+  recompute: 'auto',
   cut: ['layer2.0', 'layer3.0'],
   seed: 1,
 };

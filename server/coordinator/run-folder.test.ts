@@ -16,6 +16,7 @@ const config: TrainConfig = {
   learningRate: { schedule: 'constant', peak: 0.1, warmupSteps: 0 },
   labelSmoothing: 0,
   schedule: '1f1b',
+  recompute: 'auto',
   cut: [],
   seed: 0,
 };

@@ -1,10 +1,12 @@
 import { defaultCut } from '../../runtime/model/cut';
 import type { PipelineStage } from '../../runtime/pipeline/stage';
+import type { MemoryUse } from '../../runtime/webgpu/memory-use';
 import type { RemoteWorker } from '../link/remote-worker';
 import { WorkerLostError } from '../link/worker-lost';
 import type { WorkerPool } from '../link/worker-pool';
 import type { TrainConfig } from './config';
 import { evaluate, type Evaluation } from './evaluation';
+import { fitToDevice } from './fit';
 import { learningRateAt } from './learning-rate';
 import { Pipeline, type StepResult } from './pipeline';
 import { planPipeline, type PipelinePlan } from './plan';
@@ -40,6 +42,10 @@ export interface StageRecord {
   readonly device: string;
   readonly units: readonly [first: string, last: string];
   readonly memoryBytes: number;
+  /** What of it is for what, to the byte; null for the CPU engine, whose runtime allocates. */
+  readonly memory: MemoryUse | null;
+  /** Whether activations are computed once more in the backward instead of kept. */
+  readonly recompute: boolean;
 }
 
 export interface TrainerEvents {
@@ -168,16 +174,24 @@ export class Trainer {
   ): Promise<void> {
     const { config, hostStage, events } = this.#options;
     const stages = [hostStage, ...workers];
-    const pipeline = new Pipeline(stages, plan.assignments, plan.actions);
+    const fitted = plan.assignments.map((assignment, index) => {
+      const stage = stages[index];
+      if (!stage) throw new RangeError(`no stage for assignment ${index}`);
+      return { ...fitToDevice(assignment, stage, config.recompute), stage };
+    });
+    const assignments = fitted.map(({ assignment }) => assignment);
+    const pipeline = new Pipeline(stages, assignments, plan.actions);
     this.#pipeline = pipeline;
     this.#plan = plan;
     const memoryBytes = await pipeline.prepare();
     await pipeline.load(state, step, config.steps);
-    this.#stages = plan.assignments.map(({ firstUnit, lastUnit }, index) => ({
-      engine: stages[index]?.engine ?? 'cpu',
-      device: stages[index]?.device ?? '',
-      units: [firstUnit, lastUnit],
+    this.#stages = fitted.map(({ assignment, memory, stage: { engine, device } }, index) => ({
+      engine,
+      device,
+      units: [assignment.firstUnit, assignment.lastUnit],
       memoryBytes: memoryBytes[index] ?? 0,
+      memory: memory ?? null,
+      recompute: assignment.recompute ?? false,
     }));
     events.plan(plan.cut, this.#stages);
   }
@@ -263,7 +277,7 @@ export class Trainer {
     const { worker, plan } = candidate;
     if (!candidate.isReady && this.#step % data.stepsPerEpoch !== 0) return;
     try {
-      await prepareOn(worker, plan);
+      await this.#prepareOn(worker, plan);
     } catch (error) {
       this.#candidate = undefined;
       this.#unfit.add(worker);
@@ -289,8 +303,16 @@ export class Trainer {
     const settled = (): void => {
       candidate.isReady = true;
     };
-    prepareOn(worker, plan).then(settled, settled);
+    this.#prepareOn(worker, plan).then(settled, settled);
     return candidate;
+  }
+
+  /** Has the worker allocate the last stage of a two-stage plan, if it has the room. */
+  async #prepareOn(worker: RemoteWorker, plan: PipelinePlan): Promise<number> {
+    const assignment = plan.assignments[1];
+    if (!assignment) throw new RangeError('expected a plan of two stages');
+    const { recompute } = this.#options.config;
+    return worker.prepare(fitToDevice(assignment, worker, recompute).assignment);
   }
 
   get #hasWorkers(): boolean {
@@ -366,13 +388,6 @@ export class Trainer {
       checkpoint,
     );
   }
-}
-
-/** Has the worker allocate the last stage of a two-stage plan. */
-function prepareOn(worker: RemoteWorker, plan: PipelinePlan): Promise<number> {
-  const assignment = plan.assignments[1];
-  if (!assignment) throw new RangeError('expected a plan of two stages');
-  return worker.prepare(assignment);
 }
 
 function capitalised(sentence: string): string {

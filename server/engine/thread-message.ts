@@ -2,7 +2,7 @@ import type { StageEngine } from '../../runtime/engine';
 
 /** The calls that cross to the engine's thread. */
 export type EngineCall = {
-  [Name in keyof StageEngine]: StageEngine[Name] extends (
+  [Name in keyof StageEngine]-?: StageEngine[Name] extends (
     ...args: infer Args
   ) => Promise<infer Result>
     ? { readonly name: Name; readonly args: Args; readonly result: Result }

@@ -68,6 +68,7 @@ export class RemoteWorker implements PipelineStage {
   readonly device: string;
   /** The same on every connection of one worker. */
   readonly instance: string;
+  readonly memory: Hello['memory'];
   /** Resolves when the worker is gone, with the reason. */
   readonly gone: Promise<WorkerLostError>;
   onSend: (transfer: Transfer) => void = () => undefined;
@@ -111,6 +112,7 @@ export class RemoteWorker implements PipelineStage {
     this.engine = hello.engine;
     this.device = hello.device;
     this.instance = hello.instance;
+    this.memory = hello.memory;
     this.#connection = connection;
     this.#limits = limits;
     this.gone = new Promise((resolve) => (this.#reportGone = resolve));

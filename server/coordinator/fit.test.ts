@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import type { StageAssignment } from '../../runtime/protocol/message';
+import { StageMemoryError } from '../../runtime/webgpu/device-memory';
+import { totalBytes } from '../../runtime/webgpu/memory-use';
+import { fitToDevice } from './fit';
+
+/** The paper's stage: 376 MB as it is, 294 MB with recomputation. */
+const assignment: StageAssignment = {
+  index: 1,
+  numStages: 2,
+  model: { architecture: 'resnet34', numClasses: 1000, stem: 'imagenet' },
+  firstUnit: 'layer3.3',
+  lastUnit: 'head',
+  inputShape: [256, 14, 14],
+  microBatchSize: 16,
+  numMicroBatches: 8,
+  maxInFlight: 2,
+  splitsBackward: false,
+  labelSmoothing: 0,
+  optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 1e-4 },
+};
+
+const offering = (totalBytes?: number) => ({
+  engine: 'webgpu' as const,
+  device: 'a phone',
+  memory: { bufferBytes: 2 ** 28, ...(totalBytes !== undefined && { totalBytes }) },
+});
+
+test.each([
+  ['auto', undefined, false],
+  ['auto', 400e6, false],
+  ['auto', 375_706_712, false],
+  ['auto', 375_706_711, true],
+  ['auto', 293_753_944, true],
+  ['always', undefined, true],
+  ['always', 400e6, true],
+  ['never', 400e6, false],
+] as const)('%s on a device of %s bytes: recompute %s', (choice, bytes, recompute) => {
+  const fitted = fitToDevice(assignment, offering(bytes), choice);
+  expect(fitted.assignment).toEqual(recompute ? { ...assignment, recompute } : assignment);
+  expect(fitted.memory && totalBytes(fitted.memory)).toBe(recompute ? 293_753_944 : 375_706_712);
+});
+
+test.each([
+  ['auto', 293_753_943, 'use a smaller --micro-batch or a later --cut'],
+  ['always', 293_753_943, 'use a smaller --micro-batch or a later --cut'],
+  ['never', 300e6, 'use --recompute always, a smaller --micro-batch or a later --cut'],
+] as const)('%s on a device of %d bytes is refused', (choice, bytes, remedy) => {
+  const fit = (): unknown => fitToDevice(assignment, offering(bytes), choice);
+  expect(fit).toThrow(StageMemoryError);
+  expect(fit).toThrow(remedy);
+});
+
+test("a buffer that is larger than the device's is refused, whatever is recomputed", () => {
+  const device = { ...offering(), memory: { bufferBytes: 5e6 } };
+  expect(() => fitToDevice(assignment, device, 'auto')).toThrow(/in one buffer, a phone allows/);
+});
+
+test('the CPU engine keeps its activations, whatever is asked', () => {
+  const cpu = { engine: 'cpu' as const, device: 'a computer', memory: undefined };
+  expect(fitToDevice(assignment, cpu, 'always')).toEqual({ assignment, memory: undefined });
+});

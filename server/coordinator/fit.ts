@@ -1,0 +1,43 @@
+import { planStage } from '../../runtime/pipeline/assignment';
+import type { PipelineStage } from '../../runtime/pipeline/stage';
+import type { StageAssignment } from '../../runtime/protocol/message';
+import { expectRoom, StageMemoryError } from '../../runtime/webgpu/device-memory';
+import type { MemoryUse } from '../../runtime/webgpu/memory-use';
+import { layOutStage } from '../../runtime/webgpu/stage-layout';
+
+/** Whether activations are computed once more in the backward; `auto`: where they don't fit. */
+export const recomputeChoices = ['auto', 'always', 'never'] as const;
+export type RecomputeChoice = (typeof recomputeChoices)[number];
+
+/** An assignment as its device gets it. */
+export interface FittedAssignment {
+  readonly assignment: StageAssignment;
+  /** What it will hold there; undefined for the CPU engine, which takes what main memory gives. */
+  readonly memory: MemoryUse | undefined;
+}
+
+/**
+ * Decides on recomputation for the device that is to hold a stage.
+ * @throws StageMemoryError when the stage doesn't fit into the memory that the device offers
+ */
+export function fitToDevice(
+  assignment: StageAssignment,
+  { engine, memory: offered, device }: Pick<PipelineStage, 'engine' | 'memory' | 'device'>,
+  choice: RecomputeChoice,
+): FittedAssignment {
+  if (engine === 'cpu' || !offered) return { assignment, memory: undefined };
+  const fitted = (recompute: boolean): FittedAssignment => {
+    const asked = recompute ? { ...assignment, recompute } : assignment;
+    const { spec } = planStage(asked);
+    const layout = layOutStage(spec, offered.bufferBytes);
+    expectRoom(spec, layout, offered, device);
+    return { assignment: asked, memory: layout.memory };
+  };
+  if (choice !== 'auto') return fitted(choice === 'always');
+  try {
+    return fitted(false);
+  } catch (error) {
+    if (!(error instanceof StageMemoryError)) throw error;
+    return fitted(true);
+  }
+}
