@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { totalBytes } from '../../runtime/webgpu/memory-use';
 import { loadCheckpoint } from '../../server/checkpoint/load-checkpoint';
 import { startHeadlessWorker } from '../../server/headless/headless-worker';
 import { differences } from '../pipeline/rig';
@@ -18,7 +19,7 @@ test('ResNet-34 with its last layer in a browser: the line of JSON', async () =>
     folder,
     ...['train', '--data', 'shapes', '--model', 'resnet34', '--image-size', '64'],
     ...['--batch', '16', '--micro-batch', '4', '--steps', '3', '--cut', 'layer4.0'],
-    ...['--headless-worker', '--seed', '7', '--json'],
+    ...['--headless-worker', '--seed', '7', '--recompute', 'always', '--json'],
   );
   const result = trainResultOf(ended);
   expect(result).toMatchObject({
@@ -29,6 +30,11 @@ test('ResNet-34 with its last layer in a browser: the line of JSON', async () =>
     seed: 7,
     stopped: false,
   });
+  // The host counted beforehand, to the byte, what the browser then held.
+  const { memory, memoryBytes, recompute } = result.stages[1] ?? {};
+  expect(recompute).toBe(true);
+  expect(memory && totalBytes(memory)).toBe(memoryBytes);
+  expect(ended.stderr).toMatch(/weights 53, .+; activations computed again in the backward\)/);
   expect(result.losses).toHaveLength(3);
   expect(result.losses.every((loss) => loss > 0 && loss < 20)).toBe(true);
   expect(result.finalLoss).toBe(result.losses[2]);
@@ -138,6 +144,7 @@ test.each([
   [['--batch', '30'], 2, '--batch 30 is not divisible by --micro-batch 8; take for example'],
   [['--epochs', '1', '--steps', '1'], 2, '--epochs and --steps exclude each other'],
   [['--batch', 'many'], 2, 'Expected a whole number of 1 or more'],
+  [['--recompute', 'sometimes'], 2, 'Allowed choices are auto, always, never'],
   [['--model', 'vgg'], 2, 'Allowed choices are resnet18, resnet34, resnet50, resnet20'],
   [['--image-size', '3', '--model', 'resnet34'], 1, 'expected'],
   [['--data', 'nowhere'], 1, 'nowhere'],
