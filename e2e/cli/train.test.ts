@@ -119,6 +119,17 @@ test('an interrupt ends the run after its step, with a checkpoint', async () => 
   expect((await loadCheckpoint(join(folder, result.checkpoint))).step).toBe(result.steps);
 }, 120_000);
 
+test('a second interrupt ends it at once, in the middle of a computation', async () => {
+  const folder = await emptyFolder();
+  const deep = [...small, '--model', 'resnet34', '--image-size', '32'];
+  const host = startTandem(folder, ...deep, '--steps', '500', '--cut', 'none');
+  await host.sees(/step \d+\/500/);
+  host.process.kill('SIGINT');
+  await host.sees(/once more to stop at once/);
+  host.process.kill('SIGINT');
+  expect(await host.ended).toMatchObject({ code: 130, stdout: '' });
+}, 120_000);
+
 test('weights of an earlier run are where the next one starts', async () => {
   const folder = await emptyFolder();
   const train = [...small, '--cut', 'none', '--momentum', '0'];

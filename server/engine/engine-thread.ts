@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StageEngine } from '../../runtime/engine';
 import { OnnxEngine } from './onnx-engine';
-import type {
-  CallMessage,
-  CallName,
-  EngineThreadData,
-  ReplyMessage,
-  ThreadMessage,
+import {
+  flag,
+  type CallMessage,
+  type CallName,
+  type EngineThreadData,
+  type ReplyMessage,
+  type ThreadMessage,
 } from './thread-message';
 import { releaseForTransfer } from './transfer';
 
@@ -14,7 +15,7 @@ import { releaseForTransfer } from './transfer';
 function serve(): void {
   const port = parentPort;
   if (!port) throw new Error('engine-thread: expected to run as a worker thread');
-  const { numThreads, ending } = workerData as EngineThreadData;
+  const { numThreads, shared } = workerData as EngineThreadData;
   const engine: StageEngine = new OnnxEngine({ numThreads });
   // The proxy's types hold name and arguments together; the port's can't.
   const calls = engine as unknown as Record<CallName, (...args: unknown[]) => Promise<unknown>>;
@@ -33,13 +34,17 @@ function serve(): void {
     }
     port.postMessage(message, buffers);
   };
-  let last: Promise<unknown> = Promise.resolve();
+  const take = async (message: ThreadMessage): Promise<void> => {
+    Atomics.store(shared, flag.busy, 1);
+    // With its port closed and no call under way, nothing keeps the thread from ending.
+    if (message === 'end') port.close();
+    else if (Atomics.load(shared, flag.ending) === 0) await reply(message);
+    Atomics.store(shared, flag.busy, 0);
+    Atomics.notify(shared, flag.busy);
+  };
+  let last: Promise<void> = Promise.resolve();
   port.on('message', (message: ThreadMessage) => {
-    last = last.then(async () => {
-      // With its port closed and no call under way, nothing keeps the thread from ending.
-      if (message === 'end') port.close();
-      else if (Atomics.load(ending, 0) === 0) await reply(message);
-    });
+    last = last.then(() => take(message));
   });
 }
 

@@ -13,11 +13,20 @@ export type CallName = EngineCall['name'];
 export type ArgsOf<Name extends CallName> = Extract<EngineCall, { name: Name }>['args'];
 export type ResultOf<Name extends CallName> = Extract<EngineCall, { name: Name }>['result'];
 
+/** Numbers that both threads see at once, messages and native calls or not: 0 or 1, by {@link flag}. */
+export type SharedFlags = Int32Array<SharedArrayBuffer>;
+
+export const flag = {
+  /** Set by the main thread: the thread shall end, and begin none of the calls that wait. */
+  ending: 0,
+  /** Set by the engine's thread: it is in a call. Waiters are notified when it is not any more. */
+  busy: 1,
+} as const;
+
 /** What the thread is started with. */
 export interface EngineThreadData {
   readonly numThreads: number;
-  /** One number, set to 1 when the thread shall end: seen between calls, ahead of those that wait. */
-  readonly ending: Int32Array<SharedArrayBuffer>;
+  readonly shared: SharedFlags;
 }
 
 /** Main thread to engine thread. */

@@ -3,14 +3,16 @@ import type { LossResult, OptimizerStep, StageEngine, StageSpec } from '../../ru
 import type { NamedTensors, Tensor } from '../../runtime/tensor';
 import { defaultNumThreads, describeCpu } from './cpu';
 import type { CpuEngineOptions } from './onnx-engine';
-import type {
-  ArgsOf,
-  CallMessage,
-  CallName,
-  EngineThreadData,
-  ReplyMessage,
-  ResultOf,
-  ThreadMessage,
+import {
+  flag,
+  type ArgsOf,
+  type CallMessage,
+  type CallName,
+  type EngineThreadData,
+  type ReplyMessage,
+  type ResultOf,
+  type SharedFlags,
+  type ThreadMessage,
 } from './thread-message';
 import { copyForTransfer } from './transfer';
 
@@ -30,6 +32,9 @@ const threadUrl = new URL(
   import.meta.url,
 );
 
+/** How long the end of the process waits for the call that the thread is in. */
+const longestCallMs = 10_000;
+
 /**
  * The CPU engine in a thread of its own, so that this one stays free while it computes. Calls
  * queue there in the order in which they were made.
@@ -41,7 +46,7 @@ export class ThreadedEngine implements StageEngine {
   readonly kind = 'cpu';
   readonly device: string;
   readonly #thread: Worker;
-  readonly #ending = new Int32Array(new SharedArrayBuffer(4));
+  readonly #shared: SharedFlags = new Int32Array(new SharedArrayBuffer(8));
   readonly #exited: Promise<void>;
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 0;
@@ -50,7 +55,7 @@ export class ThreadedEngine implements StageEngine {
 
   constructor({ numThreads = defaultNumThreads() }: CpuEngineOptions = {}) {
     this.device = describeCpu(numThreads);
-    const workerData: EngineThreadData = { numThreads, ending: this.#ending };
+    const workerData: EngineThreadData = { numThreads, shared: this.#shared };
     this.#thread = new Worker(threadUrl, { workerData, name: 'engine' });
     this.#thread.unref();
     this.#thread.on('message', (reply: ReplyMessage) => {
@@ -59,9 +64,11 @@ export class ThreadedEngine implements StageEngine {
     this.#thread.on('error', ({ message }) => {
       this.#end(`the engine's thread failed: ${message}`);
     });
+    process.on('exit', this.#waitAtExit);
     this.#exited = new Promise((resolve) => {
       this.#thread.on('exit', (code) => {
         this.#end(`the engine's thread ended with code ${code}`);
+        process.off('exit', this.#waitAtExit);
         resolve();
       });
     });
@@ -124,16 +131,22 @@ export class ThreadedEngine implements StageEngine {
 
   /**
    * Rejects all calls, and ends the thread behind the one that it is in. Not by
-   * `Worker.terminate`: under a native call that aborts the whole process (`Napi::Error`).
+   * `Worker.terminate`: under ONNX Runtime's native call that aborts the whole process.
    */
   async terminate(): Promise<void> {
     this.#end('the engine was ended');
-    Atomics.store(this.#ending, 0, 1);
+    Atomics.store(this.#shared, flag.ending, 1);
     const end: ThreadMessage = 'end';
     this.#thread.postMessage(end);
     this.#thread.ref();
     await this.#exited;
   }
+
+  /** The end of the process ends the thread too, with the same abort under a native call. */
+  readonly #waitAtExit = (): void => {
+    Atomics.store(this.#shared, flag.ending, 1);
+    Atomics.wait(this.#shared, flag.busy, 1, longestCallMs);
+  };
 
   #call<Name extends CallName>(name: Name, ...args: ArgsOf<Name>): Promise<ResultOf<Name>> {
     if (this.#ended) return Promise.reject(this.#ended);
