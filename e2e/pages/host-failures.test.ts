@@ -29,13 +29,13 @@ test('a computer that takes no worker: the page says so and goes on trying', asy
   await phone.says(/tries again every few seconds/);
   await host.close();
 
-  const back = await startServer('127.0.0.1', Number(new URL(host.url).port), pages);
+  const back = await startServer('127.0.0.1', Number(new URL(host.url).port), { pages });
   await phone.shows('waiting');
   await back.close();
 });
 
 test('a computer that goes: host gone, then joined again when it is back', async () => {
-  const host = await startServer('127.0.0.1', 0, pages);
+  const host = await startServer('127.0.0.1', 0, { pages });
   const port = Number(new URL(host.url).port);
   phone = await PhonePage.open(browser, host.url);
   await phone.shows('waiting');
@@ -44,7 +44,7 @@ test('a computer that goes: host gone, then joined again when it is back', async
   await phone.shows('failed host-gone');
   await phone.says(/the cable was pulled.*tries again/s);
 
-  const back = await startServer('127.0.0.1', port, pages);
+  const back = await startServer('127.0.0.1', port, { pages });
   await phone.shows('waiting');
   expect(back.pool.workers).toHaveLength(1);
   await back.close();
@@ -82,7 +82,7 @@ test.each([
 });
 
 test('a graphics processor that is lost', async () => {
-  const host = await startServer('127.0.0.1', 0, pages);
+  const host = await startServer('127.0.0.1', 0, { pages });
   phone = await PhonePage.open(browser, host.url);
   await phone.shows('waiting');
   const session = await browser.newBrowserCDPSession();

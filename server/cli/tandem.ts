@@ -4,8 +4,9 @@ import { caseSets } from '../../runtime/verify/case-set';
 import { RunFolderError } from '../coordinator/run-folder';
 import { RunInterruptedError } from '../coordinator/trainer';
 import { engineChoices } from '../engine/choose-engine';
+import { certificate } from './certificate';
 import { dataset } from './dataset';
-import { wholeNumber } from './options';
+import { portNumber, wholeNumber } from './options';
 import { train } from './train';
 import { addTrainOptions, type TrainOptions } from './train-options';
 import { UsageError } from './usage-error';
@@ -54,10 +55,12 @@ program
     ).choices(caseSets),
   )
   .option('--listen <address>', 'serve the page here; 0.0.0.0 for the network', '127.0.0.1')
-  .option('--port <number>', 'at this port (default: 7070, or any free one)', wholeNumber(0))
+  .option('--port <number>', 'at this port (default: 7070, or any free one)', portNumber)
+  .option('--https-port <number>', 'for other devices (default: 7443, or any free one)', portNumber)
   .option('--json', 'end standard output with one line of JSON', false)
   .action((options: VerifyOptions) => verify(options));
 
+certificate(program.command('certificate').description('what phones trust: show, remove'));
 dataset(program.command('dataset').description('write the built-in data sets'));
 
 try {

@@ -36,6 +36,7 @@ export interface TrainOptions {
   readonly headlessWorker?: number | true;
   readonly listen: string;
   readonly port?: number;
+  readonly httpsPort?: number;
   readonly json: boolean;
 }
 
@@ -108,6 +109,11 @@ export function addTrainOptions(command: Command): Command {
     .option('--headless-worker [count]', 'start local headless browsers as workers', count)
     .option('--listen <address>', 'address to serve the worker page on', '127.0.0.1')
     .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', portNumber)
+    .option(
+      '--https-port <number>',
+      'port for other devices (default: 7443, or any free one; 0: any)',
+      portNumber,
+    )
     .option('--json', 'end with the result as one line of JSON on standard output', false);
 }
 

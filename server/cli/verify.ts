@@ -20,6 +20,7 @@ export interface VerifyOptions {
   readonly cases?: CaseSet;
   readonly listen: string;
   readonly port?: number;
+  readonly httpsPort?: number;
   readonly json: boolean;
 }
 

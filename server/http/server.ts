@@ -1,129 +1,121 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
-import express from 'express';
-import { WebSocketServer } from 'ws';
-import { maxFrameBytes } from '../../runtime/protocol/frame';
-import { acceptWorker } from '../link/accept-worker';
+import type { Express } from 'express';
+import type { Certificates } from '../certificate/certificates';
 import { WorkerPool } from '../link/worker-pool';
-import { Verifications, verificationRoutes } from './verification';
-import { refusal } from './visitor';
+import { doorRoutes } from './door';
+import { Listener } from './listen';
+import { namesAt } from './names';
+import { builtPages, pageRoutes } from './pages';
+import { renewCertificate } from './renewal';
+import { Verifications } from './verification';
+import { isAtHome, refusal } from './visitor';
+import { WorkerSockets } from './worker-sockets';
 
 export { isLoopback } from './visitor';
+export { ListenError } from './listen';
 
-/** The pages as Vite built them; the host runs beside them, or in tests from its source. */
-const builtPages = join(
-  import.meta.dirname,
-  import.meta.url.endsWith('.ts') ? '../../dist/client' : '../client',
-);
-
-/** The port is taken, or the address is none of this computer's. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-  /** Another program listens there: another port will do. */
-  readonly portIsTaken: boolean;
-
-  constructor(message: string, portIsTaken: boolean) {
-    super(message);
-    this.portIsTaken = portIsTaken;
-  }
+export interface ServerOptions {
+  /** The folder of the built pages. */
+  readonly pages?: string;
+  /** HTTPS beside HTTP, which other devices need; `port` 0 for any free one. */
+  readonly secure?: { readonly port: number; readonly certificates: Certificates };
 }
 
 export interface HostServer {
   /** For this computer: a secure context, unless it listens on one address of the network. */
   readonly url: string;
-  /** For other devices, where it listens on all addresses. */
+  /** The same over HTTPS, where it is served. */
+  readonly secureUrl: string | undefined;
+  /** For other devices, where it listens on all addresses: plain, which leads to HTTPS. */
   readonly networkUrls: readonly string[];
   readonly pool: WorkerPool;
   readonly verifications: Verifications;
   close(): Promise<void>;
 }
 
-/** Control messages (JSON) and frames share this bound; a longer message closes the connection. */
-const maxMessageBytes = Math.max(maxFrameBytes, 1 << 20);
-
 /**
- * Serves the pages, takes workers at `/worker` and verification reports at `/api/verify`.
+ * Serves the pages, takes workers at `/worker` and verification reports at `/api/verify`: over
+ * HTTPS to everybody, over HTTP to this computer. Other devices learn over HTTP how to get to HTTPS.
  * @param port 0 for any free one
- * @throws ListenError when it can't listen there
+ * @throws ListenError when it can't listen there, CertificateError, HomeError
  */
 export async function startServer(
   address: string,
   port: number,
-  pages = builtPages,
+  { pages = builtPages, secure }: ServerOptions = {},
 ): Promise<HostServer> {
   const pool = new WorkerPool();
   const verifications = new Verifications();
-  const app = express();
-  app.disable('x-powered-by');
-  app.use((request, response, next) => {
-    const why = refusal(request, address);
-    if (why === undefined) next();
-    else response.status(403).type('text').send(`${why}\n`);
-  });
-  app.use(express.static(pages, { index: false, redirect: false }));
-  app.get('/', (_request, response) => {
-    response.sendFile(join(pages, 'worker/index.html'));
-  });
-  app.get('/verify', (_request, response) => {
-    response.sendFile(join(pages, 'verify/index.html'));
-  });
-  app.use('/api', verificationRoutes(verifications));
-  app.use((_request, response) => {
-    response
-      .status(404)
-      .type('text')
-      .send(
-        'There is no such page. The worker page is at /, the check of the kernels at /verify\n',
-      );
-  });
-  const server = createServer(app);
-  const sockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: maxMessageBytes,
-  });
-  let workers = 0;
-  const connections = new Set<Socket>();
-  server.on('connection', (connection) => {
-    connections.add(connection);
-    connection.once('close', () => connections.delete(connection));
-  });
-  server.on('upgrade', (request, socket, head) => {
-    // A reset connection is an error that would end the host where nobody listens.
-    socket.on('error', () => socket.destroy());
-    const refuse = (status: string): void => {
-      socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
-    };
-    // Not through URL: it throws for targets such as `//`.
-    if (request.url?.split('?')[0] !== '/worker') {
-      refuse('404 Not Found');
-      return;
-    }
-    if (refusal(request, address) !== undefined) {
-      refuse('403 Forbidden');
-      return;
-    }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      acceptWorker(webSocket, String(++workers), pool);
+  const sockets = new WorkerSockets(pool);
+  const app = pageRoutes(pages, verifications);
+  const names = namesAt(address, secure && (() => secure.certificates.names));
+
+  /** @param door for visitors from elsewhere; without it they get what is asked for */
+  const open = (server: HttpServer | HttpsServer, scheme: string, door?: Express): void => {
+    server.on('request', (request, response) => {
+      const why = refusal(request, scheme, names());
+      if (why !== undefined) {
+        response.writeHead(403, { 'content-type': 'text/plain' }).end(`${why}\n`);
+      } else if (door && !isAtHome(request)) door(request, response);
+      else app(request, response);
     });
-  });
-  await listen(server, address, port);
-  const bound = server.address() as AddressInfo;
-  const isForAll = address === '0.0.0.0' || address === '::';
-  const isHere = isForAll || ['localhost', '127.0.0.1', '::1'].includes(address);
-  return {
-    url: urlOf(isHere ? 'localhost' : address, bound.port),
-    networkUrls: isForAll ? networkAddresses().map((own) => urlOf(own, bound.port)) : [],
-    pool,
-    verifications,
-    close: () => closeServer(server, sockets, connections),
+    server.on('upgrade', (request, socket, head) => {
+      const why = door && !isAtHome(request) ? 'workers join over https' : undefined;
+      sockets.upgrade(request, socket, head, why ?? refusal(request, scheme, names()));
+    });
   };
+
+  const listeners: Listener[] = [];
+  let stopRenewing = (): void => undefined;
+  const close = async (): Promise<void> => {
+    stopRenewing();
+    await sockets.close();
+    await Promise.all(listeners.map((listener) => listener.close()));
+  };
+  try {
+    let securePort: number | undefined;
+    const door = secure && doorRoutes(secure.certificates, () => securePort ?? secure.port);
+    const server = createHttpServer();
+    open(server, 'http:', door);
+    const listener = await Listener.start(server, address, port, '--port');
+    listeners.push(listener);
+    if (secure) {
+      const { certificates } = secure;
+      const identity = await certificates.identity();
+      const secureServer = createHttpsServer({ ...identity, minVersion: 'TLSv1.2' });
+      open(secureServer, 'https:');
+      stopRenewing = renewCertificate(secureServer, certificates, identity, (error) => {
+        process.emitWarning(error instanceof Error ? error : String(error));
+      });
+      const option = '--https-port';
+      const secureListener = await Listener.start(secureServer, address, secure.port, option);
+      listeners.push(secureListener);
+      securePort = secureListener.port;
+    }
+
+    const isForAll = address === '0.0.0.0' || address === '::';
+    const isHere = isForAll || ['localhost', '127.0.0.1', '::1'].includes(address);
+    const name = isHere ? 'localhost' : address;
+    return {
+      url: urlOf('http:', name, listener.port),
+      secureUrl: securePort === undefined ? undefined : urlOf('https:', name, securePort),
+      networkUrls: isForAll
+        ? networkAddresses().map((own) => urlOf('http:', own, listener.port))
+        : [],
+      pool,
+      verifications,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+function urlOf(scheme: string, host: string, port: number): string {
+  return `${scheme}//${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
 /** IPv4 alone: a link-local IPv6 address is none that a person can type. */
@@ -132,37 +124,4 @@ function networkAddresses(): string[] {
     .flatMap((addresses) => addresses ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address);
-}
-
-function listen(server: Server, address: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const portIsTaken = error.code === 'EADDRINUSE';
-      const text = `cannot listen on ${address}:${port}: ${remedy(error)}`;
-      reject(new ListenError(text, portIsTaken));
-    });
-    server.listen(port, address, resolve);
-  });
-}
-
-function remedy({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE') {
-    return 'another program has it; stop that or give --port another number (0 for any free one)';
-  }
-  if (code === 'EACCES') return 'this port is for administrators; give --port one above 1023';
-  return `${message}; give --listen an address of this computer`;
-}
-
-async function closeServer(
-  server: Server,
-  sockets: WebSocketServer,
-  connections: ReadonlySet<Socket>,
-): Promise<void> {
-  // Closing frames get a moment to leave; then what is still open is cut.
-  await new Promise((resolve) => setTimeout(resolve, sockets.clients.size > 0 ? 200 : 0));
-  // Not `closeAllConnections()`: it does not know those that asked for an upgrade.
-  for (const connection of connections) connection.destroy();
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
 }

@@ -2,27 +2,38 @@ import type { IncomingMessage } from 'node:http';
 
 /** Whether only programs on this computer can reach the address. */
 export function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address);
+  return (
+    address === 'localhost' || address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(address)
+  );
+}
+
+/** The name in a request's Host header, without port and brackets; empty for none that is one. */
+function hostOf({ headers }: IncomingMessage): string {
+  const here = `http://${headers.host ?? ''}`;
+  return URL.canParse(here) ? new URL(here).hostname.replace(/^\[(.*)\]$/, '$1') : '';
+}
+
+/** Whether a request comes from this computer and names it so: then plain http is secure. */
+export function isAtHome(request: IncomingMessage): boolean {
+  return isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostOf(request));
 }
 
 /**
- * Why a request is refused, or undefined. A browser on this computer sends what any website asks it
- * to: a foreign page shows in its Origin, a name that was made to point here in the Host.
- * @param address the one that the server listens on
+ * Why a request is refused, or undefined. A browser sends what any website asks it to: a foreign
+ * page shows in its Origin, a name that was made to point here in the Host.
+ * @param ownNames by what this computer may be called
  */
-export function refusal({ headers }: IncomingMessage, address: string): string | undefined {
-  const { host = '', origin } = headers;
-  const here = `http://${host}`;
-  if (isLoopback(address)) {
-    const name = URL.canParse(here) ? new URL(here).hostname.replace(/^\[(.*)\]$/, '$1') : '';
-    if (!isLoopback(name)) {
-      return 'this server answers to localhost alone; --listen 0.0.0.0 opens it to other names';
-    }
+export function refusal(
+  request: IncomingMessage,
+  scheme: string,
+  ownNames: ReadonlySet<string>,
+): string | undefined {
+  const { host = '', origin } = request.headers;
+  if (!ownNames.has(hostOf(request))) {
+    return 'this server answers to no such name; open it by an address that Tandem printed';
   }
   if (origin === undefined) return undefined;
-  const scheme = origin.startsWith('https:') ? 'https:' : 'http:';
   const own = `${scheme}//${host}`;
-  const isOwn =
-    URL.canParse(origin) && URL.canParse(own) && new URL(origin).host === new URL(own).host;
+  const isOwn = URL.canParse(origin) && new URL(origin).origin === new URL(own).origin;
   return isOwn ? undefined : 'pages of other sites can not join; open the worker page itself';
 }

@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import { maxFrameBytes } from '../../runtime/protocol/frame';
+import { acceptWorker } from '../link/accept-worker';
+import type { WorkerPool } from '../link/worker-pool';
+
+/** Control messages (JSON) and frames share this bound; a longer message closes the connection. */
+const maxMessageBytes = Math.max(maxFrameBytes, 1 << 20);
+
+/** Closing frames get this long to leave. */
+const goodbyeMs = 200;
+
+/** Turns requests for an upgrade at `/worker` into workers of the pool. */
+export class WorkerSockets {
+  readonly #pool: WorkerPool;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+  });
+  #count = 0;
+
+  constructor(pool: WorkerPool) {
+    this.#pool = pool;
+  }
+
+  /** @param refusal why the visitor may not join, where it may not */
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    refusal: string | undefined,
+  ): void {
+    // A reset connection is an error that would end the host where nobody listens.
+    socket.on('error', () => socket.destroy());
+    // Not through URL: it throws for targets such as `//`.
+    if (request.url?.split('?')[0] !== '/worker') refuse(socket, '404 Not Found');
+    else if (refusal !== undefined) refuse(socket, '403 Forbidden');
+    else {
+      this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+        acceptWorker(webSocket, String(++this.#count), this.#pool);
+      });
+    }
+  }
+
+  /** Resolves when closing frames have had their moment to leave. */
+  async close(): Promise<void> {
+    await new Promise((resolve) =>
+      setTimeout(resolve, this.#server.clients.size > 0 ? goodbyeMs : 0),
+    );
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+}
