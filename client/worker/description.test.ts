@@ -82,11 +82,16 @@ test('what tries again by itself can be stopped, what has ended can start again'
   const action = (status: PageStatus) => describe(status).action;
   const failed = (reason: (typeof failureReasons)[number]) =>
     action({ state: 'failed', reason, detail: '' });
+  const again = { kind: 'start', label: 'Start again' };
   expect(action(training).kind).toBe('stop');
+  expect(action({ state: 'starting' }).kind).toBe('stop');
   expect(failed('host-gone').kind).toBe('stop');
   expect(failed('host-unreachable').kind).toBe('stop');
-  expect(failed('device-lost')).toEqual({ kind: 'again', label: 'Start again' });
-  expect(failed('version-mismatch')).toEqual({ kind: 'again', label: 'Reload' });
-  expect(action({ state: 'finished', message: '' }).kind).toBe('again');
-  expect(action({ state: 'stopped' }).kind).toBe('again');
+  expect(failed('device-lost')).toEqual(again);
+  expect(failed('version-mismatch')).toEqual({ kind: 'reload', label: 'Reload' });
+  expect(failed('no-webgpu').kind).toBe('reload');
+  expect(action({ state: 'finished', message: '' })).toEqual(again);
+  expect(action({ state: 'stopped' })).toEqual(again);
+  expect(action({ state: 'ready', host: '' })).toEqual({ kind: 'start', label: 'Start' });
+  expect(action({ state: 'given-up', host: '' }).kind).toBe('start');
 });

@@ -2,8 +2,17 @@ import type { WorkerStatus } from '../../runtime/worker/status';
 import { failures } from './failure';
 import { formatBytes, formatPercent, formatRate, fractionOf } from './quantity';
 
-/** What the page can be in: what its worker says, or stopped by the person. */
-export type PageStatus = WorkerStatus | { readonly state: 'stopped' };
+/** What the page can be in: what its worker says, or what the page itself knows. */
+export type PageStatus =
+  | WorkerStatus
+  /** Waits for the tap without which the browser lets the screen go dark. */
+  | { readonly state: 'ready'; readonly host: string }
+  /** The engine is being made. */
+  | { readonly state: 'starting' }
+  /** No host after the last try. */
+  | { readonly state: 'given-up'; readonly host: string }
+  /** By the person. */
+  | { readonly state: 'stopped' };
 
 /** Everything that the page shows of a status. */
 export interface Description {
@@ -18,8 +27,8 @@ export interface Description {
   readonly dial: Dial;
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly mood: 'busy' | 'calm' | 'done' | 'problem';
-  /** What the button does: leave the run, or load the page again. */
-  readonly action: { readonly kind: 'stop' | 'again'; readonly label: string };
+  /** What the button does: start or leave, or load the page again. */
+  readonly action: { readonly kind: 'start' | 'stop' | 'reload'; readonly label: string };
 }
 
 export interface Dial {
@@ -30,7 +39,9 @@ export interface Dial {
 }
 
 const stop = { kind: 'stop', label: 'Stop' } as const;
-const again = { kind: 'again', label: 'Start again' } as const;
+const again = { kind: 'start', label: 'Start again' } as const;
+const reload = { kind: 'reload', label: 'Reload' } as const;
+const actions = { stop, again, reload } as const;
 const nothing = { fraction: undefined, big: '', small: '' } as const;
 const plain = {
   remedy: undefined,
@@ -48,6 +59,36 @@ export function describe(status: PageStatus): Description {
 
 function words(status: PageStatus): Description {
   switch (status.state) {
+    case 'ready':
+      return {
+        ...plain,
+        title: 'Ready',
+        headline: 'Ready',
+        sentence: `Found the computer at ${status.host}. Start, and this device computes a part of its network.`,
+        remedy: 'Leave this page in front: the screen stays on.',
+        dial: nothing,
+        mood: 'calm',
+        action: { kind: 'start', label: 'Start' },
+      };
+    case 'starting':
+      return {
+        ...plain,
+        title: 'Starting',
+        headline: 'Starting',
+        sentence: 'Getting the graphics processor ready.',
+        dial: nothing,
+      };
+    case 'given-up':
+      return {
+        ...plain,
+        title: 'Resting',
+        headline: 'Resting',
+        sentence: `The computer at ${status.host} has not answered for a quarter of an hour. This page now rests, so that the battery lasts.`,
+        remedy: 'Start Tandem on the computer, plug the cable in, and try again.',
+        dial: { ...nothing, big: '!' },
+        mood: 'problem',
+        action: { kind: 'start', label: 'Try again' },
+      };
     case 'connecting':
       return {
         ...plain,
@@ -94,7 +135,7 @@ function words(status: PageStatus): Description {
         action: again,
       };
     case 'failed': {
-      const { headline, sentence, remedy, retries } = failures[status.reason];
+      const { headline, sentence, remedy, action } = failures[status.reason];
       return {
         ...plain,
         title: headline,
@@ -104,11 +145,7 @@ function words(status: PageStatus): Description {
         detail: status.detail || undefined,
         dial: { ...nothing, big: '!' },
         mood: 'problem',
-        action: retries
-          ? stop
-          : status.reason === 'version-mismatch'
-            ? { ...again, label: 'Reload' }
-            : again,
+        action: actions[action],
       };
     }
   }

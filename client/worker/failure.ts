@@ -5,8 +5,8 @@ export interface Failure {
   readonly headline: string;
   readonly sentence: string;
   readonly remedy: string;
-  /** The worker is alive and tries again by itself. */
-  readonly retries: boolean;
+  /** `stop`: the page tries again by itself, and that is what can be stopped. */
+  readonly action: 'stop' | 'again' | 'reload';
 }
 
 const smallerShare =
@@ -20,64 +20,64 @@ export const failures: Readonly<Record<FailureReason, Failure>> = {
       'Browsers let a page use the graphics processor only over https, or when the page comes from the same device (localhost).',
     remedy:
       'Open this page by an https:// address. On the computer that runs Tandem, http://localhost with the same port works too.',
-    retries: false,
+    action: 'reload',
   },
   'no-webgpu': {
     headline: 'This browser has no WebGPU',
     sentence: 'Without it a page can’t compute on the graphics processor.',
     remedy:
       'On an iPhone or iPad, update to iOS 26 or newer and open this page in Safari. Elsewhere, use a current Safari, Chrome or Edge.',
-    retries: false,
+    action: 'reload',
   },
   'no-adapter': {
     headline: 'No graphics processor',
     sentence: 'The browser knows WebGPU, but offers this page no graphics processor.',
     remedy:
       'Close other pages and apps and start again. In Chrome, chrome://gpu says what is missing.',
-    retries: false,
+    action: 'again',
   },
   'limits-too-small': {
     headline: 'This graphics processor is too small',
     sentence: 'It can’t hold or run this device’s share of the network.',
     remedy: smallerShare,
-    retries: false,
+    action: 'again',
   },
   'out-of-memory': {
     headline: 'Out of memory',
     sentence: 'This device’s share of the network does not fit into its memory.',
     remedy: `Close other pages and apps and start again. ${smallerShare}`,
-    retries: false,
+    action: 'again',
   },
   'device-lost': {
     headline: 'The graphics processor was lost',
     sentence:
-      'The system took it away from this page, most often because memory ran low or the page was in the background.',
-    remedy: 'Keep this page in front, close other apps, and start again.',
-    retries: false,
+      'The system took it away from this page again and again, most often because memory ran low.',
+    remedy: 'Close other apps, keep this page in front, and start again.',
+    action: 'again',
   },
   'host-unreachable': {
     headline: 'The computer does not answer',
     sentence: 'This page tries again every few seconds.',
     remedy: 'Check that Tandem runs on the computer, and that the cable is plugged in.',
-    retries: true,
+    action: 'stop',
   },
   'host-gone': {
     headline: 'The computer is gone',
     sentence:
       'Tandem stopped there, or the cable was pulled. This page tries again every few seconds.',
     remedy: 'Plug the cable in, and start Tandem again if it stopped.',
-    retries: true,
+    action: 'stop',
   },
   'version-mismatch': {
     headline: 'This page is out of date',
     sentence: 'It speaks another version of Tandem’s protocol than the computer does.',
     remedy: 'Reload the page. If that does not help, restart Tandem on the computer.',
-    retries: false,
+    action: 'reload',
   },
   internal: {
     headline: 'Something broke',
     sentence: 'An error that Tandem did not foresee stopped this device.',
-    remedy: 'Start again. If it comes back, report it with the words below.',
-    retries: false,
+    remedy: 'Reload the page. If it comes back, report it with the words below.',
+    action: 'reload',
   },
 };

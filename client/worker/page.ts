@@ -1,14 +1,13 @@
-import type { WorkerStatus } from '../../runtime/worker/status';
-import type { PageStatus } from './description';
-import { failures } from './failure';
+import { live, newLife, type LifeEvent, type Order } from './life-cycle';
 import { memoryBudget } from './memory-budget';
 import { findObstacle } from './obstacle';
-import type { WorkerOrders } from './orders';
 import { ScreenWakeLock, type ScreenState } from './screen-wake-lock';
+import { rememberStart, wasStarted } from './start-memory';
 import { StatusView } from './view';
+import { engineName, type FromWorker, type ToWorker } from './worker-message';
 
 /*
- * The main thread only shows; socket and engine live in the Web Worker. This file and what it
+ * The main thread shows and decides; link and engine live in the Web Worker. This file and what it
  * imports also run in browsers that are too old for WebGPU, to tell them so.
  */
 
@@ -23,59 +22,141 @@ const screenWords: Readonly<Record<ScreenState, string>> = {
 
 class WorkerPage {
   readonly #view = new StatusView((action) => {
-    if (action === 'again') location.reload();
-    else this.#stop();
+    if (action === 'reload') location.reload();
+    else this.#happen({ type: action });
   });
+  readonly #wakeLock = new ScreenWakeLock((state) => this.#view.showScreen(screenWords[state]));
+  readonly #engine = engineName(location.search);
+  #instance = '';
+  #life = newLife;
   #worker: Worker | undefined;
-  #wakeLock: ScreenWakeLock | undefined;
-  #hasEnded = false;
+  #wait: ReturnType<typeof setTimeout> | undefined;
 
-  start(): void {
+  async start(): Promise<void> {
     const obstacle = findObstacle({
       isSecureContext,
-      hasWebGpu: 'gpu' in navigator,
+      hasWebGpu: 'gpu' in navigator || this.#engine === 'reference',
       origin: location.origin,
     });
-    this.#show(obstacle ?? { state: 'connecting', host: location.host });
-    if (obstacle) return;
+    if (obstacle) {
+      this.#view.show(obstacle);
+      return;
+    }
+    this.#instance = crypto.randomUUID();
+    this.#listen();
+    if (await this.#needsTap()) this.#view.show({ state: 'ready', host: location.host });
+    else this.#happen({ type: 'start' });
+  }
 
-    this.#wakeLock = new ScreenWakeLock((state) => {
-      if (!this.#hasEnded) this.#view.showScreen(screenWords[state]);
+  /**
+   * Without a tap Safari lets the screen go dark, and a dark phone computes nothing. A page that
+   * was started before, and that the system loaded again, goes on even so; and so does a computer.
+   */
+  async #needsTap(): Promise<boolean> {
+    if (wasStarted() || !matchMedia('(pointer: coarse)').matches) return false;
+    return (await this.#wakeLock.request()) === 'needs-tap';
+  }
+
+  #listen(): void {
+    document.addEventListener('visibilitychange', () => {
+      this.#happen({ type: document.hidden ? 'hidden' : 'returned' });
     });
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-    const memoryBytes = memoryBudget(navigator, location.search);
-    this.#worker.postMessage({ memoryBytes } satisfies WorkerOrders);
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<WorkerStatus>) => {
-      this.#show(data);
+    window.addEventListener('pagehide', () => this.#happen({ type: 'hidden' }));
+    window.addEventListener('pageshow', ({ persisted }) => {
+      if (persisted) this.#happen({ type: 'returned' });
     });
-    this.#worker.addEventListener('error', ({ message }) => {
+    // Not `offline`: a phone with a cable and no other network may count as that.
+    window.addEventListener('online', () => this.#happen({ type: 'returned' }));
+  }
+
+  #happen(event: LifeEvent): void {
+    const { life, orders } = live(this.#life, event);
+    this.#life = life;
+    for (const order of orders) this.#carryOut(order);
+  }
+
+  #carryOut(order: Order): void {
+    switch (order.do) {
+      case 'start-engine':
+        this.#startEngine();
+        break;
+      case 'end-engine':
+        this.#worker?.terminate();
+        this.#worker = undefined;
+        break;
+      case 'say-goodbye': {
+        const leaving = this.#worker;
+        this.#worker = undefined;
+        leaving?.postMessage({ type: 'leave' } satisfies ToWorker);
+        setTimeout(() => leaving?.terminate(), goodbyeMs);
+        break;
+      }
+      case 'connect':
+      case 'check-link':
+        this.#tell({ type: order.do });
+        break;
+      case 'wait':
+        clearTimeout(this.#wait);
+        if (order.ms === 0) break;
+        this.#wait = setTimeout(() => this.#happen({ type: 'waited' }), order.ms);
+        break;
+      case 'keep-screen-on':
+        rememberStart();
+        this.#wakeLock.keep();
+        break;
+      case 'let-screen-go':
+        this.#wakeLock.release();
+        this.#view.showScreen(undefined);
+        break;
+      case 'show-failure':
+        this.#view.show({ state: 'failed', reason: order.reason, detail: order.detail });
+        break;
+      case 'show':
+        this.#view.show({ state: order.state, host: location.host });
+        break;
+    }
+  }
+
+  #startEngine(): void {
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      if (worker === this.#worker) this.#hear(data);
+    });
+    worker.addEventListener('error', ({ message }) => {
+      if (worker !== this.#worker) return;
       // A script that could not be loaded comes without a message.
       const detail = message || 'the page’s worker script could not be loaded';
-      this.#show({ state: 'failed', reason: 'internal', detail });
+      this.#happen({ type: 'engine-lost', reason: 'internal', detail });
+    });
+    this.#tell({
+      type: 'start',
+      engine: this.#engine,
+      instance: this.#instance,
+      memoryBytes: memoryBudget(navigator, location.search),
     });
   }
 
-  #show(status: PageStatus): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = isEnd(status);
-    if (this.#hasEnded) {
-      this.#wakeLock?.release();
-      this.#view.showScreen(undefined);
+  #hear(message: FromWorker): void {
+    if (message.type !== 'status') {
+      this.#happen(message);
+      return;
+    }
+    const { status } = message;
+    if (status.state === 'failed') {
+      const type = status.reason === 'device-lost' ? 'engine-lost' : 'failed';
+      this.#happen({ type, reason: status.reason, detail: status.detail });
+      return;
     }
     this.#view.show(status);
+    if (status.state === 'training' && status.imagesPerSecond > 0)
+      this.#happen({ type: 'stepped' });
+    if (status.state === 'finished') this.#happen({ type: 'run-over' });
   }
 
-  #stop(): void {
-    this.#worker?.postMessage('stop');
-    setTimeout(() => this.#worker?.terminate(), goodbyeMs);
-    this.#show({ state: 'stopped' });
+  #tell(message: ToWorker): void {
+    this.#worker?.postMessage(message);
   }
 }
 
-/** Whether nothing comes after this status until the page is loaded again. */
-function isEnd(status: PageStatus): boolean {
-  if (status.state === 'failed') return !failures[status.reason].retries;
-  return status.state === 'finished' || status.state === 'stopped';
-}
-
-new WorkerPage().start();
+void new WorkerPage().start();

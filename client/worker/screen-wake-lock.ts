@@ -4,46 +4,61 @@ export type ScreenState = 'on' | 'needs-tap' | 'unsupported';
 /**
  * Keeps the screen on while the page is in front, since a locked phone suspends the page. The
  * browser drops the lock whenever the page is hidden, and Safari grants the first one only after
- * a tap: so this asks again after each.
+ * a tap: so this asks again after each return and each tap.
  */
 export class ScreenWakeLock {
   readonly #report: (state: ScreenState) => void;
-  readonly #ask = (): void => void this.#request();
+  readonly #ask = (): void => void this.request();
   #sentinel: WakeLockSentinel | undefined;
-  #wanted = true;
+  #wanted = false;
 
+  /** @param report called with each change while the screen is to stay on */
   constructor(report: (state: ScreenState) => void) {
     this.#report = report;
-    document.addEventListener('visibilitychange', this.#ask);
-    document.addEventListener('pointerup', this.#ask);
+  }
+
+  /** From now on, until {@link release}. */
+  keep(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    for (const [target, event] of occasions()) target.addEventListener(event, this.#ask);
     this.#ask();
   }
 
   release(): void {
     this.#wanted = false;
-    document.removeEventListener('visibilitychange', this.#ask);
-    document.removeEventListener('pointerup', this.#ask);
+    for (const [target, event] of occasions()) target.removeEventListener(event, this.#ask);
     void this.#sentinel?.release();
   }
 
-  async #request(): Promise<void> {
+  /** Whether the browser grants the lock now, with no tap. */
+  async request(): Promise<ScreenState> {
+    const state = await this.#state();
+    if (this.#wanted) this.#report(state);
+    else void this.#sentinel?.release();
+    return state;
+  }
+
+  async #state(): Promise<ScreenState> {
     const { wakeLock } = navigator as Partial<Pick<Navigator, 'wakeLock'>>;
-    if (!wakeLock) {
-      this.#report('unsupported');
-      return;
-    }
-    if (document.hidden || (this.#sentinel && !this.#sentinel.released)) return;
+    if (!wakeLock) return 'unsupported';
+    if (this.#sentinel && !this.#sentinel.released) return 'on';
     try {
-      const sentinel = await wakeLock.request('screen');
-      if (!this.#wanted) {
-        await sentinel.release();
-        return;
-      }
-      this.#sentinel = sentinel;
-      this.#report('on');
+      this.#sentinel = await wakeLock.request('screen');
+      return 'on';
     } catch {
-      // Refused without a tap, in Low Power Mode, or while hidden: the next tap asks again.
-      if (this.#wanted) this.#report('needs-tap');
+      // Refused without a tap, in Low Power Mode, or while hidden: the next occasion asks again.
+      return 'needs-tap';
     }
   }
+}
+
+/** When a lock that was refused or dropped may be had. */
+function occasions(): readonly (readonly [EventTarget, string])[] {
+  return [
+    [document, 'visibilitychange'],
+    [document, 'pointerup'],
+    // Out of the back-forward cache nothing else may come.
+    [window, 'pageshow'],
+  ];
 }

@@ -16,7 +16,7 @@ export class StatusView {
   readonly #dialValue = element('dial-value');
   readonly #dialBig = element('dial-big');
   readonly #dialSmall = element('dial-small');
-  #action: Action = 'stop';
+  #action: Action = 'start';
 
   /** @param onAction called when the person presses the button */
   constructor(onAction: (action: Action) => void) {

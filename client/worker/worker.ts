@@ -1,109 +1,68 @@
-import {
-  beatIntervalMs,
-  ConnectionClosedError,
-  type Socket,
-} from '../../runtime/protocol/connection';
-import type { WorkerOrders } from './orders';
 import { failureReason } from '../../runtime/worker/failure';
-import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
-import { requestDevice } from '../../runtime/webgpu/device';
-import { WebGpuEngine } from '../../runtime/webgpu/engine';
+import { makeEngine } from './engine';
+import { openLink, type Link } from './link';
+import type { FromWorker, StartOrder, ToWorker } from './worker-message';
 
 /*
- * The engine and the socket live here, off the page's main thread. The page sends WorkerOrders
- * first, gets a WorkerStatus a change, and may send 'stop'.
+ * Engine and link live here, off the page's main thread. What becomes of them when they are lost
+ * is the page's decision (life-cycle.ts).
  */
 
-/** Between two tries to reach the host. */
-const retryMs = 2_000;
+let worker: PipelineWorker | undefined;
+let link: Link | undefined;
 
-/** A worker has no localStorage: what was timed is known until the page is closed. */
-const tilesByKey = new Map<string, string>();
-const tiles = {
-  getItem: (key: string) => tilesByKey.get(key) ?? null,
-  setItem: (key: string, value: string) => {
-    tilesByKey.set(key, value);
-  },
-};
-
-/** Before there is anything to stop, the page ends the worker itself. */
-let stop = (): void => undefined;
-
-function report(status: WorkerStatus): void {
-  self.postMessage(status);
-}
-
-async function start({ memoryBytes }: WorkerOrders): Promise<void> {
-  report({ state: 'connecting', host: location.host });
-  const requested = await requestDevice(navigator.gpu);
-  const worker = new PipelineWorker({
-    engine: new WebGpuEngine(
-      { ...requested, ...(memoryBytes !== undefined && { memoryBytes }) },
-      { store: tiles, now: () => performance.now() },
-    ),
-    agent: navigator.userAgent,
-    instance: crypto.randomUUID(),
-    onStatus: report,
-  });
-  void requested.device.lost.then(({ message }) => {
-    if (worker.hasEnded) return;
-    worker.leave(`its graphics processor was lost: ${message}`);
-    report({ state: 'failed', reason: 'device-lost', detail: message });
-  });
-  stop = () => worker.leave('stopped on the device');
-  connect(worker, false);
-}
-
-/** Opens a socket, joins, and comes back by itself until the run is over. */
-function connect(worker: PipelineWorker, hasJoined: boolean): void {
-  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  const webSocket = new WebSocket(`${scheme}://${location.host}/worker`);
-  webSocket.binaryType = 'arraybuffer';
-  let heart: ReturnType<typeof setInterval> | undefined;
-  let joined = hasJoined;
-  const again = (detail: string): void => {
-    clearInterval(heart);
-    if (worker.hasEnded) return;
-    report({ state: 'failed', reason: joined ? 'host-gone' : 'host-unreachable', detail });
-    setTimeout(() => connect(worker, joined), retryMs);
-  };
-  webSocket.addEventListener('open', () => {
-    joined = true;
-    const connection = worker.join(socketOf(webSocket), (error) => again(error.message));
-    heart = setInterval(() => connection.beat(), beatIntervalMs);
-    webSocket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      connection.receive(typeof data === 'string' ? data : new Uint8Array(data));
-      connection.pump();
-    });
-    webSocket.addEventListener('close', ({ code, reason }) => {
-      connection.close(new ConnectionClosedError(reason || `the connection closed (${code})`));
-    });
-  });
-  webSocket.addEventListener('error', () => {
-    if (heart === undefined) again(`no answer from ${location.host}`);
-  });
-}
-
-/** The protocol's view of the browser's WebSocket. */
-function socketOf(webSocket: WebSocket): Socket {
-  return {
-    sendText: (message) => webSocket.send(message),
-    sendBinary: (message) => webSocket.send(message),
-    bufferedAmount: () => webSocket.bufferedAmount,
-    close: (code, reason) => {
-      // A page may close with 1000 or 3000 to 4999 only.
-      webSocket.close(code === 1000 ? code : 3000, reason);
-    },
-  };
-}
-
-self.addEventListener('message', ({ data }: MessageEvent<WorkerOrders | 'stop'>) => {
-  if (data === 'stop') stop();
-  else {
-    start(data).catch((error: unknown) => {
-      const detail = error instanceof Error ? error.message : String(error);
-      report({ state: 'failed', reason: failureReason(error), detail });
-    });
+self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  switch (data.type) {
+    case 'start':
+      start(data).catch(fail);
+      break;
+    case 'connect':
+      connect();
+      break;
+    case 'check-link':
+      link?.check();
+      break;
+    case 'leave':
+      worker?.leave('stopped on the device');
+      break;
   }
 });
+
+async function start(order: StartOrder): Promise<void> {
+  const { engine, lost } = await makeEngine(order);
+  const made = new PipelineWorker({
+    engine,
+    agent: navigator.userAgent,
+    instance: order.instance,
+    onStatus: (status) => tell({ type: 'status', status }),
+  });
+  worker = made;
+  void lost.then((detail) => {
+    if (made.hasEnded) return;
+    made.leave(`its graphics processor was lost: ${detail}`);
+    tell({ type: 'engine-lost', reason: 'device-lost', detail });
+  });
+  tell({ type: 'engine-ready' });
+}
+
+function connect(): void {
+  if (!worker) return;
+  const joining = worker;
+  link = openLink(joining, {
+    joined: () => tell({ type: 'joined' }),
+    lost: (detail) => {
+      // It said itself why it has ended.
+      if (!joining.hasEnded) tell({ type: 'link-lost', detail });
+    },
+  });
+}
+
+function fail(error: unknown): void {
+  const detail = error instanceof Error ? error.message : String(error);
+  tell({ type: 'failed', reason: failureReason(error), detail });
+}
+
+function tell(message: FromWorker): void {
+  self.postMessage(message);
+}

@@ -81,14 +81,20 @@ test.each([
   await host.close();
 });
 
-test('a graphics processor that is lost', async () => {
+test('a graphics processor that is lost is asked for again, until that is of no use', async () => {
   const host = await startServer('127.0.0.1', 0, { pages });
   phone = await PhonePage.open(browser, host.url);
   await phone.shows('waiting');
   const session = await browser.newBrowserCDPSession();
+  for (let lost = 1; lost <= 3; lost++) {
+    const [worker] = host.pool.workers;
+    await session.send('Browser.crashGpuProcess');
+    await worker?.gone;
+    await phone.shows('waiting');
+  }
   await session.send('Browser.crashGpuProcess');
   await phone.shows('failed device-lost');
-  await phone.says(/Keep this page in front/);
+  await phone.says(/again and again.*close other apps/is);
   await expect.poll(() => host.pool.workers).toEqual([]);
   await host.close();
 });

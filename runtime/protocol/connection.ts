@@ -82,6 +82,11 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
     return this.#closed === undefined;
   }
 
+  /** How long nothing has come from the other end. */
+  get silenceMs(): number {
+    return Date.now() - this.#lastHeard;
+  }
+
   /** Sends a control message; it overtakes tensors that wait for credit. */
   send(message: Outgoing): void {
     this.#sendText(message);
@@ -122,7 +127,7 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
   /** To be called every {@link beatIntervalMs}: sends a heartbeat and closes after long silence. */
   beat(): void {
     if (this.#closed) return;
-    const silence = Date.now() - this.#lastHeard;
+    const silence = this.silenceMs;
     if (silence > silenceLimitMs) {
       this.close(
         new ConnectionClosedError(`nothing was heard for ${Math.round(silence / 1000)} s`),

@@ -19,6 +19,9 @@ const quietArgs = [
   '--no-default-browser-check',
 ];
 
+/** A page that lost the graphics processor may ask for it again, as other browsers let it. */
+const recoveryArgs = ['--disable-domain-blocking-for-3d-apis', '--disable-gpu-process-crash-limit'];
+
 const webGpuArgs: Readonly<Record<WebGpuMode, readonly string[]>> = {
   gpu: ['--enable-unsafe-webgpu', '--enable-features=Vulkan'],
   software: [
@@ -35,6 +38,6 @@ export function launchOptions(executablePath: string, webGpu: WebGpuMode): Launc
     executablePath,
     // Chromium's sandbox refuses to run as root on Linux.
     chromiumSandbox: !(process.platform === 'linux' && process.getuid?.() === 0),
-    args: [...quietArgs, ...webGpuArgs[webGpu]],
+    args: [...quietArgs, ...recoveryArgs, ...webGpuArgs[webGpu]],
   };
 }

@@ -1,0 +1,41 @@
+import type { FailureReason, WorkerStatus } from '../../runtime/worker/status';
+
+export interface StartOrder {
+  readonly engine: EngineName;
+  /** By which the host knows this page again. */
+  readonly instance: string;
+  /** All that the stage may take on the device; undefined where nobody knows. */
+  readonly memoryBytes: number | undefined;
+}
+
+/** What the page says to its Web Worker, which holds engine and link. */
+export type ToWorker =
+  | ({ readonly type: 'start' } & StartOrder)
+  /** Opens a link to the host and joins. */
+  | { readonly type: 'connect' }
+  /** Drops the link unless it gives a sign of life soon. */
+  | { readonly type: 'check-link' }
+  /** Tells the host that this device goes. */
+  | { readonly type: 'leave' };
+
+/** What the Web Worker says to the page. */
+export type FromWorker =
+  | { readonly type: 'engine-ready' | 'joined' }
+  | { readonly type: 'link-lost'; readonly detail: string }
+  | {
+      readonly type: 'engine-lost' | 'failed';
+      readonly reason: FailureReason;
+      readonly detail: string;
+    }
+  | { readonly type: 'status'; readonly status: WorkerStatus };
+
+/**
+ * `webgpu`, or `reference`: float64 in JavaScript, far too slow to be of use, for a look at page
+ * and link in a browser that has no WebGPU.
+ */
+export type EngineName = 'webgpu' | 'reference';
+
+/** `?engine=reference` in the page's address. */
+export function engineName(search: string): EngineName {
+  return new URLSearchParams(search).get('engine') === 'reference' ? 'reference' : 'webgpu';
+}
