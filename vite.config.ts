@@ -15,6 +15,7 @@ export default defineConfig({
         target: 'es2023',
         rolldownOptions: {
           input: {
+            'connect-page': resolve(root, 'client/connect/index.html'),
             'worker-page': resolve(root, 'client/worker/index.html'),
             'verify-page': resolve(root, 'client/verify/index.html'),
           },

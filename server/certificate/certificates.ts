@@ -142,3 +142,10 @@ function split(text: string): KeyedCertificate | undefined {
   const key = block('PRIVATE KEY');
   return certificate === undefined || key === undefined ? undefined : { certificate, key };
 }
+
+/** What phones list it as: `Tandem on desk`. */
+export function authorityName({ subject }: X509Certificate): string {
+  const [, name = 'Tandem'] = /CN=(.*)/.exec(subject) ?? [];
+  // Node gives it with backslashes before what would end it in a list.
+  return name.replaceAll(/\\(.)/g, '$1');
+}

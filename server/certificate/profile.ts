@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { authorityName } from './certificates';
 
 /** As iOS and macOS want it served, to take it for a profile. */
 export const profileType = 'application/x-apple-aspen-config';
@@ -9,9 +10,7 @@ export const profileType = 'application/x-apple-aspen-config';
  */
 export function profileOf(authority: X509Certificate): string {
   const id = authority.fingerprint256.replaceAll(':', '').toLowerCase();
-  const [, common = 'Tandem'] = /CN=(.*)/.exec(authority.subject) ?? [];
-  // Node gives it with backslashes before what would end it in a list.
-  const name = escaped(common.replaceAll(/\\(.)/g, '$1'));
+  const name = escaped(authorityName(authority));
   const der = authority.raw.toString('base64').replaceAll(/(.{64})/g, '$1\n');
   return `<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">

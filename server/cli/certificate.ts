@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Command } from 'commander';
-import { Certificates } from '../certificate/certificates';
+import { authorityName, Certificates } from '../certificate/certificates';
 
 interface CertificateOptions {
   readonly json: boolean;
@@ -22,7 +22,7 @@ async function show({ json }: CertificateOptions): Promise<void> {
   const authority = await certificates.authority();
   const leaf = await certificates.leaf();
   if (authority) {
-    say(`Authority: ${nameOf(authority)}, until ${authority.validTo}`);
+    say(`Authority: ${authorityName(authority)}, until ${authority.validTo}`);
     say(`  SHA-256 fingerprint ${authority.fingerprint256}`);
     if (leaf) say(`Server: ${leaf.subjectAltName ?? 'no names'}, until ${leaf.validTo}`);
     say(`Kept in ${certificates.folder}; the keys never leave it.`);
@@ -50,10 +50,6 @@ The next start makes a fresh certificate, which phones must be told to trust ane
 
 function described({ fingerprint256, validFrom, validTo }: X509Certificate): object {
   return { fingerprint256, validFrom, validTo };
-}
-
-function nameOf({ subject }: X509Certificate): string {
-  return /CN=(.*)/.exec(subject)?.[1] ?? subject;
 }
 
 function say(text: string): void {

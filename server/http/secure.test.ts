@@ -76,8 +76,24 @@ function joins(url: URL, host: string, origin?: string): Promise<number | 'open'
 }
 
 test('another device is led from http to https, where it may join', async () => {
-  const { status, headers } = await get(plain('/verify'), 'desk.local');
-  expect([status, headers.location]).toEqual([307, `https://desk.local:${secure().port}/verify`]);
+  for (const path of ['/', '/verify']) {
+    const { status, headers, body } = await get(plain(path), 'desk.local');
+    expect(status).toBe(200);
+    expect(body).toContain('One step before this phone can join');
+    const policy = String(headers['content-security-policy']);
+    expect(policy).toContain(`https://desk.local:${secure().port}`);
+  }
+  const door = await get(plain('/door.json'), 'desk.local');
+  const authority = await certificates.authority();
+  expect(JSON.parse(door.body)).toEqual({
+    securePort: Number(secure().port),
+    authority: /CN=(.*)/.exec(authority?.subject ?? '')?.[1],
+    fingerprint: authority?.fingerprint256,
+  });
+  for (const path of ['/worker/index.html', '/verify/index.html', '/api/golden/operations.json']) {
+    expect((await get(plain(path), 'desk.local')).status).toBe(404);
+    expect((await get(secure(path), 'desk.local')).status).toBe(200);
+  }
   expect(await joins(plain('/worker'), 'desk.local')).toBe(403);
   expect(await joins(secure('/worker'), 'desk.local', `https://desk.local:${secure().port}`)).toBe(
     'open',
@@ -105,6 +121,40 @@ test('the profile comes over http, as iOS wants it', async () => {
   expect(status).toBe(200);
   expect(headers['content-type']).toBe('application/x-apple-aspen-config');
   expect(body).toContain('com.apple.security.root');
+});
+
+test('the secure page tells its own plain page that it is trusted, and nobody else', async () => {
+  const ask = async (host: string, origin?: string): Promise<unknown[]> => {
+    const headers = origin === undefined ? {} : { Origin: origin };
+    const answer = await get(secure('/api/trust'), host, headers);
+    return [answer.status, answer.headers['access-control-allow-origin'], answer.body];
+  };
+  const own = `http://desk.local:${plain().port}`;
+  expect(await ask('desk.local', own)).toEqual([204, own, '']);
+  expect(await ask('desk.local')).toEqual([204, undefined, '']);
+  expect(await ask('desk.local', 'https://evil.example')).toEqual([403, undefined, '']);
+  expect(await ask('desk.local', 'null')).toEqual([403, undefined, '']);
+  expect(await ask('rebound.example', 'http://rebound.example')).toEqual([403, undefined, '']);
+});
+
+test.each(['http:', 'https:'])('over %s every answer is isolated', async (scheme) => {
+  const of = scheme === 'http:' ? plain : secure;
+  for (const path of ['/', '/nowhere', '/assets/nowhere.js']) {
+    for (const host of ['desk.local', 'rebound.example', 'localhost/; script-src *']) {
+      const { headers } = await get(of(path), host);
+      expect(headers).toMatchObject({
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-embedder-policy': 'require-corp',
+        'cross-origin-resource-policy': 'same-origin',
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+      });
+      const policy = String(headers['content-security-policy']);
+      expect(policy).toMatch(/^default-src 'none'; script-src 'self'; /);
+      expect(policy).not.toContain('*');
+      expect(headers['x-powered-by']).toBeUndefined();
+    }
+  }
 });
 
 test('a new address is in the certificate without a restart', async () => {

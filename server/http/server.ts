@@ -5,10 +5,12 @@ import type { Express } from 'express';
 import type { Certificates } from '../certificate/certificates';
 import { WorkerPool } from '../link/worker-pool';
 import { doorRoutes } from './door';
+import { secureHeaders } from './headers';
 import { Listener } from './listen';
 import { namesAt } from './names';
 import { builtPages, pageRoutes } from './pages';
 import { renewCertificate } from './renewal';
+import { answerTrustCheck } from './trust-check';
 import { Verifications } from './verification';
 import { isAtHome, refusal } from './visitor';
 import { WorkerSockets } from './worker-sockets';
@@ -55,6 +57,8 @@ export async function startServer(
   /** @param door for visitors from elsewhere; without it they get what is asked for */
   const open = (server: HttpServer | HttpsServer, scheme: string, door?: Express): void => {
     server.on('request', (request, response) => {
+      secureHeaders(request, response, scheme);
+      if (scheme === 'https:' && answerTrustCheck(request, response, names())) return;
       const why = refusal(request, scheme, names());
       if (why !== undefined) {
         response.writeHead(403, { 'content-type': 'text/plain' }).end(`${why}\n`);
@@ -76,7 +80,7 @@ export async function startServer(
   };
   try {
     let securePort: number | undefined;
-    const door = secure && doorRoutes(secure.certificates, () => securePort ?? secure.port);
+    const door = secure && doorRoutes(pages, secure.certificates, () => securePort ?? secure.port);
     const server = createHttpServer();
     open(server, 'http:', door);
     const listener = await Listener.start(server, address, port, '--port');

@@ -8,9 +8,16 @@ export function isLoopback(address: string): boolean {
 }
 
 /** The name in a request's Host header, without port and brackets; empty for none that is one. */
-function hostOf({ headers }: IncomingMessage): string {
-  const here = `http://${headers.host ?? ''}`;
-  return URL.canParse(here) ? new URL(here).hostname.replace(/^\[(.*)\]$/, '$1') : '';
+export function hostOf({ headers }: IncomingMessage): string {
+  const { host = '' } = headers;
+  // Nothing but name and port: the header goes into our own headers as well.
+  const here = /^([\w.-]+|\[[\da-f:.]+\])(:\d+)?$/i.test(host) ? `http://${host}` : '';
+  return URL.canParse(here) ? nameOf(new URL(here)) : '';
+}
+
+/** A URL's host as addresses are written: without port and brackets. */
+export function nameOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 /** Whether a request comes from this computer and names it so: then plain http is secure. */
