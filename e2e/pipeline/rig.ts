@@ -11,15 +11,17 @@ import { PipelineWorker } from '../../runtime/worker/worker';
 import type { TrainConfig } from '../../server/coordinator/config';
 import type { MicroBatch } from '../../server/coordinator/pipeline';
 import type { Snapshot } from '../../server/coordinator/snapshots';
-import {
-  Trainer,
-  type EvaluationRecord,
-  type StageRecord,
-  type StepRecord,
-} from '../../server/coordinator/trainer';
+import type {
+  EvaluationRecord,
+  StageRecord,
+  StepRecord,
+  TrainOutcome,
+} from '../../server/coordinator/records';
+import { Trainer } from '../../server/coordinator/trainer';
 import type { TrainingData } from '../../server/coordinator/training-data';
-import { startServer, type HostServer } from '../../server/http/server';
+import { startServer } from '../../server/http/server';
 import { bytesOf, socketOf } from '../../server/link/accept-worker';
+import type { WorkerPool } from '../../server/link/worker-pool';
 
 /** A small run: ResNet-20 on 16x16 noise in 4 classes, batch 8 as 4 x 2. */
 export const smallRun: TrainConfig = {
@@ -98,14 +100,21 @@ export interface JoinedWorker {
   cut(): void;
 }
 
-async function joinWorker(server: HostServer, engine: StageEngine): Promise<JoinedWorker> {
-  const worker = new PipelineWorker({
-    engine,
-    agent: 'test',
-    instance: randomUUID(),
-    onStatus: () => undefined,
-  });
-  const webSocket = new WebSocket(new URL('/worker', server.url.replace('http', 'ws')), {
+/** Joins a run, again with the `worker` that was there before where one is given. */
+export async function joinWorker(
+  url: string,
+  engine: StageEngine,
+  former?: PipelineWorker,
+): Promise<JoinedWorker> {
+  const worker =
+    former ??
+    new PipelineWorker({
+      engine,
+      agent: 'test',
+      instance: randomUUID(),
+      onStatus: () => undefined,
+    });
+  const webSocket = new WebSocket(new URL('/worker', url.replace('http', 'ws')), {
     perMessageDeflate: false,
   });
   await new Promise((resolve, reject) => {
@@ -138,6 +147,8 @@ export interface RunReport {
   /** The newest checkpoint. */
   readonly kept: Snapshot | undefined;
   readonly error: Error | undefined;
+  /** Of a run that came to its end. */
+  readonly outcome: TrainOutcome | undefined;
 }
 
 export interface RunRig {
@@ -145,7 +156,7 @@ export interface RunRig {
   readonly hostEngine: StageEngine;
   readonly workerEngines?: readonly StageEngine[];
   /** Called with the worker page's address before the run; the workers join by themselves. */
-  readonly onServer?: (url: string) => Promise<void>;
+  readonly onServer?: (url: string, pool: WorkerPool) => Promise<void> | void;
   readonly data?: TrainingData;
   readonly onStep?: (record: StepRecord, workers: readonly JoinedWorker[]) => void;
 }
@@ -161,10 +172,11 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
   let stages: readonly StageRecord[] = [];
   let kept: Snapshot | undefined;
   let error: Error | undefined;
+  let outcome: TrainOutcome | undefined;
   try {
     const workers: JoinedWorker[] = [];
-    for (const engine of workerEngines) workers.push(await joinWorker(server, engine));
-    await rig.onServer?.(server.url);
+    for (const engine of workerEngines) workers.push(await joinWorker(server.url, engine));
+    await rig.onServer?.(server.url, server.pool);
     const trainer = new Trainer({
       config,
       data,
@@ -189,7 +201,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
         },
       },
     });
-    await trainer.run();
+    outcome = await trainer.run();
   } catch (caught) {
     if (!(caught instanceof Error)) throw caught;
     error = caught;
@@ -197,7 +209,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
     await server.close();
   }
   const losses = steps.map(({ loss }) => loss);
-  return { losses, steps, evaluations, notices, stages, kept, error };
+  return { losses, steps, evaluations, notices, stages, kept, error, outcome };
 }
 
 /** Names of the tensors that differ in any bit. */

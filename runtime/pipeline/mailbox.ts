@@ -7,6 +7,10 @@ export class Mailbox<Value> {
   readonly #waiting = new Map<string, PromiseWithResolvers<Value>>();
   #closed: Error | undefined;
 
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   put(key: string, value: Value): void {
     if (this.#closed) return;
     const waiting = this.#waiting.get(key);

@@ -101,8 +101,9 @@ export class LocalStage implements PipelineStage {
 
   async step({ step, actions, learningRate }: StepRequest): Promise<StepReport> {
     const { isLast } = this.#prepared();
+    const sendLive = this.#sender();
     const send = (kind: 'activation' | 'gradient', microBatch: number, tensor: Tensor): void => {
-      this.onSend({ kind, step, microBatch, tensor });
+      sendLive({ kind, step, microBatch, tensor });
     };
     const started = Date.now();
     let waitedMs = 0;
@@ -129,6 +130,7 @@ export class LocalStage implements PipelineStage {
 
   async evaluate(step: number, numMicroBatches: number): Promise<void> {
     this.#prepared();
+    const send = this.#sender();
     let sent: Promise<void> = Promise.resolve();
     for (let microBatch = 0; microBatch < numMicroBatches; microBatch++) {
       const input = await this.#tensors.take(key('activation', step, microBatch));
@@ -136,7 +138,7 @@ export class LocalStage implements PipelineStage {
       // One call ahead: the next input is on its way to the engine while this one computes.
       await sent;
       sent = output.then((tensor) => {
-        this.onSend({ kind: 'output', step, microBatch, tensor });
+        send({ kind: 'output', step, microBatch, tensor });
       });
       // Awaited one round later; without this a failure in between counts as unhandled.
       sent.catch(() => undefined);
@@ -161,6 +163,17 @@ export class LocalStage implements PipelineStage {
   abort(error: Error): void {
     this.#tensors.close(error);
     this.#labels.close(error);
+  }
+
+  /**
+   * Sends until the stage is aborted or prepared anew. What the engine still had in hand then comes
+   * out later, when `onSend` may lead into another pipeline that counts the same steps.
+   */
+  #sender(): (transfer: Transfer) => void {
+    const tensors = this.#tensors;
+    return (transfer) => {
+      if (!tensors.isClosed) this.onSend(transfer);
+    };
   }
 
   #prepared(): PlannedStage {

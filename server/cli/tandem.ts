@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { CutError } from '../../runtime/model/cut';
 import { caseSets } from '../../runtime/verify/case-set';
 import { RunFolderError } from '../coordinator/run-folder';
-import { RunInterruptedError } from '../coordinator/trainer';
+import { RunInterruptedError } from '../coordinator/records';
 import { engineChoices } from '../engine/choose-engine';
 import { certificate } from './certificate';
 import { dataset } from './dataset';

@@ -1,7 +1,7 @@
 import { saveCheckpoint } from '../checkpoint/save-checkpoint';
 import type { TrainConfig } from '../coordinator/config';
 import type { RunFolder } from '../coordinator/run-folder';
-import type { TrainerEvents } from '../coordinator/trainer';
+import type { TrainerEvents } from '../coordinator/records';
 import type { TrainProgress } from './train-progress';
 import type { Records } from './train-result';
 

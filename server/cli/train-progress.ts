@@ -1,7 +1,7 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { describeMemory, megabytes } from '../../runtime/webgpu/memory-use';
 import type { TrainConfig } from '../coordinator/config';
-import type { EvaluationRecord, StageRecord, StepRecord } from '../coordinator/trainer';
+import type { EvaluationRecord, StageRecord, StepRecord } from '../coordinator/records';
 
 /** Between two lines of progress where there is no terminal to draw a bar in. */
 const lineIntervalMs = 5_000;

@@ -4,7 +4,7 @@ import type {
   StageRecord,
   StepRecord,
   TrainOutcome,
-} from '../coordinator/trainer';
+} from '../coordinator/records';
 import { duration } from './train-progress';
 
 /** What a run has reported so far. */
@@ -33,6 +33,10 @@ export interface TrainResult {
   readonly evaluations: readonly EvaluationRecord[];
   /** Steps done. */
   readonly steps: number;
+  /** Times that a worker was lost and the run went back to its copy. */
+  readonly rollbacks: number;
+  /** Steps that were computed again for it; each counts once in `losses` and `steps`. */
+  readonly stepsReplayed: number;
   /** Ended early because the person asked for it. */
   readonly stopped: boolean;
   readonly seed: number;
@@ -41,7 +45,7 @@ export interface TrainResult {
 }
 
 export function trainResult(
-  { step, checkpoint, stages, cut, stopped }: TrainOutcome,
+  { step, checkpoint, stages, cut, stopped, rollbacks, stepsReplayed }: TrainOutcome,
   { steps, evaluations }: Records,
   { schedule, seed, batchSize }: TrainConfig,
   run: string,
@@ -62,6 +66,8 @@ export function trainResult(
     bytesReceived: bytes.received,
     evaluations,
     steps: step,
+    rollbacks,
+    stepsReplayed,
     stopped,
     seed,
     run,

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainConfig } from './config';
-import type { EvaluationRecord, StepRecord } from './trainer';
+import type { EvaluationRecord, StepRecord } from './records';
 
 /** The folder holds something already, and nothing is overwritten; or it can't be made. */
 export class RunFolderError extends Error {
