@@ -2,6 +2,7 @@ import type { BatchNorm } from '../../../runtime/model/graph';
 import { elementCount, type Shape } from '../../../runtime/tensor';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { elementWise, reduce, reshape, scalar } from '../onnx/operators';
+import { sumOfProducts } from './channel-sum';
 
 /** Mean and biased variance a channel, of shape (channels). */
 export interface Statistics {
@@ -13,9 +14,8 @@ export interface Statistics {
 export function batchStatistics(graph: ModelBuilder, input: Value): Statistics {
   const axes = axesButChannels(input.shape);
   const mean = reduce(graph, 'ReduceMean', input, axes, { keep: false });
-  const squares = reduce(graph, 'ReduceSumSquare', centred(graph, input, mean), axes, {
-    keep: false,
-  });
+  const fromMean = centred(graph, input, mean);
+  const squares = sumOfProducts(graph, fromMean, fromMean);
   const variance = elementWise(graph, 'Div', squares, scalar(graph, valuesAChannel(input.shape)));
   return { mean, variance };
 }
@@ -59,36 +59,41 @@ export function batchNormGradients(
   weight: Value,
 ): BatchNormGradients {
   const { shape } = outputGradient;
-  const axes = axesButChannels(shape);
   const mul = (a: Value, b: Value): Value => elementWise(graph, 'Mul', a, b);
-  const mean = (value: Value): Value => reduce(graph, 'ReduceMean', value, axes, { keep: false });
 
   const shifted = elementWise(graph, 'Add', variance, scalar(graph, epsilon));
   const inverseVariance = graph.node('Reciprocal', [shifted], shifted.shape);
   const inverseStd = graph.node('Sqrt', [inverseVariance], shifted.shape);
-  const gradientMean = mean(outputGradient);
-  const productMean = mean(mul(outputGradient, xCentred));
+  const axes = axesButChannels(shape);
+  const gradientMean = reduce(graph, 'ReduceMean', outputGradient, axes, { keep: false });
+  const productSum = sumOfProducts(graph, outputGradient, xCentred);
   const count = scalar(graph, valuesAChannel(shape));
   return {
-    weight: mul(mul(productMean, inverseStd), count),
+    weight: mul(productSum, inverseStd),
     bias: mul(gradientMean, count),
     input: () => {
-      // BatchNormalization as an affine map, one pass: xc r^2 E[dy xc] + E[dy].
-      const zero = graph.floats(variance.shape, filled(variance.shape, 0));
-      const one = graph.floats(variance.shape, filled(variance.shape, 1));
-      const slope = mul(inverseVariance, productMean);
-      const along = normalise(
-        graph,
-        { epsilon: 0 },
-        xCentred,
-        { mean: zero, variance: one },
-        slope,
-        gradientMean,
-      );
-      const remaining = elementWise(graph, 'Sub', outputGradient, along);
-      return mul(remaining, alongChannels(graph, mul(weight, inverseStd), shape));
+      const scale = mul(weight, inverseStd);
+      const productMean = elementWise(graph, 'Div', productSum, count);
+      const negative = graph.node('Neg', [scale], scale.shape);
+      const slope = mul(negative, mul(inverseVariance, productMean));
+      const shift = mul(negative, gradientMean);
+      const scaled = mul(outputGradient, alongChannels(graph, scale, shape));
+      return plusAffine(graph, scaled, xCentred, slope, shift);
     },
   };
+}
+
+/** sum + slope x + shift, slope and shift one a channel: in one pass, written over `sum`. */
+function plusAffine(graph: ModelBuilder, sum: Value, x: Value, slope: Value, shift: Value): Value {
+  const [, channels = 0, ...pixels] = x.shape;
+  if (pixels.length === 0) {
+    const affine = elementWise(graph, 'Add', elementWise(graph, 'Mul', x, slope), shift);
+    return elementWise(graph, 'Add', sum, affine);
+  }
+  const one = pixels.map(() => 1);
+  const filter = reshape(graph, slope, [channels, 1, ...one]);
+  const attributes = { kernel_shape: one, group: channels };
+  return graph.node('FusedConv', [x, filter, shift, sum], x.shape, attributes, 'com.microsoft');
 }
 
 function axesButChannels(shape: Shape): number[] {
@@ -103,8 +108,4 @@ function valuesAChannel(shape: Shape): number {
 function alongChannels(graph: ModelBuilder, value: Value, shape: Shape): Value {
   if (shape.length === 2) return value;
   return reshape(graph, value, [shape[1] ?? 1, ...shape.slice(2).map(() => 1)]);
-}
-
-function filled(shape: Shape, value: number): number[] {
-  return Array.from({ length: elementCount(shape) }, () => value);
 }

@@ -1,6 +1,6 @@
 import type { Convolution } from '../../../runtime/model/graph';
 import type { Shape } from '../../../runtime/tensor';
-import { blockedConvolution } from '../onnx/blocked-layout';
+import { blockedConvolution, fitsBlocks } from '../onnx/blocked-layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { reduce, reshape, slice, spreadPixels, transpose } from '../onnx/operators';
 
@@ -31,11 +31,16 @@ export function inputGradientWeightOrder(
 ): WeightOrder {
   const { stride, padding, kernel } = operation;
   const rotated = (stride === 1 && padding < kernel) || (kernel === 1 && padding === 0);
-  return { rotated, blockSize: rotated && fits(operation, blockSize) ? blockSize : undefined };
+  const { inChannels, outChannels } = operation;
+  const turned = { inChannels: outChannels, outChannels: inChannels };
+  return { rotated, blockSize: rotated && fits(turned, blockSize) ? blockSize : undefined };
 }
 
-function fits({ inChannels, outChannels }: Convolution, blockSize: number | undefined): boolean {
-  return blockSize !== undefined && inChannels % blockSize === 0 && outChannels % blockSize === 0;
+function fits(
+  { inChannels, outChannels }: Pick<Convolution, 'inChannels' | 'outChannels'>,
+  blockSize: number | undefined,
+): boolean {
+  return blockSize !== undefined && fitsBlocks(inChannels, outChannels, blockSize);
 }
 
 /**
@@ -80,13 +85,15 @@ export function convolutionInputGradient(
       operation.inChannels,
       ...size.map((pixels) => pixels + 2 * around - kernel + 1),
     ];
-    const window = { stride: 1, padding: around };
-    const dense =
-      blockSize === undefined
-        ? graph.node('Conv', [outputGradient, weight], denseShape, {
-            pads: [around, around, around, around],
-          })
-        : blockedConvolution(graph, outputGradient, weight, denseShape, window);
+    if (blockSize !== undefined) {
+      const window = { stride: 1, padding: around };
+      const spread = { step: stride, blockSize };
+      return stride === 1
+        ? blockedConvolution(graph, outputGradient, weight, denseShape, window)
+        : blockedConvolution(graph, outputGradient, weight, inputShape, { ...window, spread });
+    }
+    const pads = [around, around, around, around];
+    const dense = graph.node('Conv', [outputGradient, weight], denseShape, { pads });
     return spreadPixels(graph, dense, stride, inputShape);
   }
   // Pixels behind the last window: the plain transposed convolution would leave them out.
