@@ -6,6 +6,10 @@
 // y         [batch][outHeight][outWidth][outBlocks] vec4f over output channels
 // dispatch  a thread makes four consecutive pixels of one output block:
 //           x = outBlocks, y = ceil(pixels / 4); pixels = batch * outHeight * outWidth
+//
+// Exception, nested loop: the three are the one loop over what an output sums, taps and channels,
+//   whose lengths only the shapes know. Guards count little beside the innermost body, which makes
+//   16 products of vectors.
 
 struct Params {
   pixels: u32,
@@ -25,20 +29,31 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
-// The window of an output pixel: its picture's first row in x, and its upper left corner.
-fn windowOf(pixel: u32) -> vec3i {
-  let row = pixel / params.outWidth;
+// An output pixel as (n, oy, ox); division is slow, so that only a thread's first is looked up.
+fn pixelAt(index: u32) -> vec3u {
+  let row = index / params.outWidth;
   let n = row / params.outHeight;
-  let corner = vec2u(row - n * params.outHeight, pixel - row * params.outWidth) * params.stride;
-  return vec3i(vec3u(n * params.inHeight, corner)) - vec3i(0, vec2i(i32(params.padding)));
+  return vec3u(n, row - n * params.outHeight, index - row * params.outWidth);
 }
 
-// Where x holds a tap of a window; -1 in the padding.
-fn addressOf(window: vec3i, tap: vec2i) -> i32 {
-  let at = window.yz + tap;
-  let size = vec2i(vec2u(params.inHeight, params.inWidth));
-  let inside = all(at >= vec2i(0)) && all(at < size);
-  return select(-1, ((window.x + at.x) * size.y + at.y) * i32(params.inBlocks), inside);
+fn pixelAfter(pixel: vec3u) -> vec3u {
+  let next = pixel + vec3u(0u, 0u, 1u);
+  let nextRow = vec3u(pixel.x, pixel.y + 1u, 0u);
+  let nextPicture = vec3u(pixel.x + 1u, 0u, 0u);
+  let inPicture = select(nextPicture, nextRow, nextRow.y < params.outHeight);
+  return select(inPicture, next, next.z < params.outWidth);
+}
+
+// Where x holds the upper left corner of a pixel's window, and the corner's row and column: in the
+// padding these are below zero, which u32 has as very large.
+fn windowOf(pixel: vec3u) -> vec3u {
+  let corner = pixel.yz * params.stride - params.padding;
+  let place = (pixel.x * params.inHeight + corner.x) * params.inWidth + corner.y;
+  return vec3u(place * params.inBlocks, corner);
+}
+
+fn isInside(window: vec3u, tap: vec2u) -> bool {
+  return all(window.yz + tap < vec2u(params.inHeight, params.inWidth));
 }
 
 @compute @workgroup_size(8, 8)
@@ -49,10 +64,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let last = params.pixels - 1u;
-  let window0 = windowOf(first);
-  let window1 = windowOf(min(first + 1u, last));
-  let window2 = windowOf(min(first + 2u, last));
-  let window3 = windowOf(min(first + 3u, last));
+  // Pixels behind the last are made like any other, from whatever is read, and not stored.
+  let pixel0 = pixelAt(first);
+  let pixel1 = pixelAfter(pixel0);
+  let pixel2 = pixelAfter(pixel1);
+  let pixel3 = pixelAfter(pixel2);
+  let window0 = windowOf(pixel0);
+  let window1 = windowOf(pixel1);
+  let window2 = windowOf(pixel2);
+  let window3 = windowOf(pixel3);
   let step = params.outBlocks;
 
   var sum0 = vec4f(0.0);
@@ -62,20 +82,21 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var w = block;
   for (var ky = 0u; ky < params.kernel; ky += 1u) {
     for (var kx = 0u; kx < params.kernel; kx += 1u) {
-      let tap = vec2i(vec2u(ky, kx));
-      let address0 = addressOf(window0, tap);
-      let address1 = addressOf(window1, tap);
-      let address2 = addressOf(window2, tap);
-      let address3 = addressOf(window3, tap);
-      let start0 = u32(max(address0, 0));
-      let start1 = u32(max(address1, 0));
-      let start2 = u32(max(address2, 0));
-      let start3 = u32(max(address3, 0));
+      let tap = vec2u(ky, kx);
+      let offset = (ky * params.inWidth + kx) * params.inBlocks;
+      let inside0 = isInside(window0, tap);
+      let inside1 = isInside(window1, tap);
+      let inside2 = isInside(window2, tap);
+      let inside3 = isInside(window3, tap);
+      let start0 = window0.x + offset;
+      let start1 = window1.x + offset;
+      let start2 = window2.x + offset;
+      let start3 = window3.x + offset;
       for (var i = 0u; i < params.inBlocks; i += 1u) {
-        let x0 = select(vec4f(0.0), x[start0 + i], address0 >= 0);
-        let x1 = select(vec4f(0.0), x[start1 + i], address1 >= 0);
-        let x2 = select(vec4f(0.0), x[start2 + i], address2 >= 0);
-        let x3 = select(vec4f(0.0), x[start3 + i], address3 >= 0);
+        let x0 = select(vec4f(0.0), x[start0 + i], inside0);
+        let x1 = select(vec4f(0.0), x[start1 + i], inside1);
+        let x2 = select(vec4f(0.0), x[start2 + i], inside2);
+        let x3 = select(vec4f(0.0), x[start3 + i], inside3);
         let w0 = weight[w];
         let w1 = weight[w + step];
         let w2 = weight[w + step * 2u];

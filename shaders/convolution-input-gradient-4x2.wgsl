@@ -10,6 +10,10 @@
 // dx        [batch][inHeight][inWidth][inBlocks] vec4f over input channels
 // dispatch  a thread makes four consecutive pixels of a class, two input blocks:
 //           x = ceil(inBlocks / 2), y = ceil(pixels of class 0 / 4), z = stride * stride
+//
+// Exception, nested loop: the three are the one loop over what an element of dx sums, taps and
+//   channels, whose lengths only the shapes know. Guards count little beside the innermost body,
+//   which makes 32 products of vectors.
 
 struct Params {
   batch: u32,
@@ -30,21 +34,33 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
 
-// The place (n, iy, ix) of a pixel of a class with `size` pixels a picture.
-fn placeOf(pixel: u32, corner: vec2u, size: vec2u) -> vec3u {
-  let row = pixel / size.y;
+// A pixel of a class with `size` pixels a picture, as (n, row, column) among them; division is
+// slow, so that only a thread's first is looked up.
+fn pixelAt(index: u32, size: vec2u) -> vec3u {
+  let row = index / size.y;
   let n = row / size.x;
-  return vec3u(n, vec2u(row - n * size.x, pixel - row * size.y) * params.stride + corner);
+  return vec3u(n, row - n * size.x, index - row * size.y);
 }
 
-// Where dy holds the output pixel that a tap leads to; -1 outside.
-fn addressOf(place: vec3u, tap: vec2u) -> i32 {
-  let size = vec2i(vec2u(params.outHeight, params.outWidth));
-  // A multiple of the stride; a negative one stays negative.
-  let at = (vec2i(place.yz + params.padding) - vec2i(tap)) / i32(params.stride);
-  let inside = all(at >= vec2i(0)) && all(at < size) && all(place.yz + params.padding >= tap);
-  let pixel = (i32(place.x) * size.x + at.x) * size.y + at.y;
-  return select(-1, pixel * i32(params.outBlocks), inside);
+fn pixelAfter(pixel: vec3u, size: vec2u) -> vec3u {
+  let next = pixel + vec3u(0u, 0u, 1u);
+  let nextRow = vec3u(pixel.x, pixel.y + 1u, 0u);
+  let nextPicture = vec3u(pixel.x + 1u, 0u, 0u);
+  let inPicture = select(nextPicture, nextRow, nextRow.y < size.x);
+  return select(inPicture, next, next.z < size.y);
+}
+
+// Where dy holds the output pixel that the class's first tap leads to, and its row and column.
+fn sourceOf(pixel: vec3u, shift: vec2u) -> vec3u {
+  let at = pixel.yz + shift;
+  let place = (pixel.x * params.outHeight + at.x) * params.outWidth + at.y;
+  return vec3u(place * params.outBlocks, at);
+}
+
+// Whether there is an output pixel so much above and to the left of a source; what lies below zero
+// u32 has as very large.
+fn isInside(source: vec3u, back: vec2u) -> bool {
+  return all(source.yz - back < vec2u(params.outHeight, params.outWidth));
 }
 
 fn add(at: u32, sum: vec4f) {
@@ -55,9 +71,10 @@ fn add(at: u32, sum: vec4f) {
   }
 }
 
-fn store(place: vec3u, block: u32, a: vec4f, second: u32, b: vec4f) {
-  let pixel = (place.x * params.inHeight + place.y) * params.inWidth + place.z;
-  let at = pixel * params.inBlocks + block;
+fn store(pixel: vec3u, corner: vec2u, block: u32, a: vec4f, second: u32, b: vec4f) {
+  let place = pixel.yz * params.stride + corner;
+  let row = pixel.x * params.inHeight + place.x;
+  let at = (row * params.inWidth + place.y) * params.inBlocks + block;
   add(at, a);
   if (second == 1u) {
     add(at + 1u, b);
@@ -77,10 +94,18 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     return;
   }
   let last = pixels - 1u;
-  let place0 = placeOf(first, corner, size);
-  let place1 = placeOf(min(first + 1u, last), corner, size);
-  let place2 = placeOf(min(first + 2u, last), corner, size);
-  let place3 = placeOf(min(first + 3u, last), corner, size);
+  // Of the class's taps: the first one, and the output pixels between it and a pixel's own place.
+  let shift = (corner + params.padding) / stride;
+  let firstTap = corner + params.padding - shift * stride;
+  // Pixels behind the last are made like any other, from whatever is read, and not stored.
+  let pixel0 = pixelAt(first, size);
+  let pixel1 = pixelAfter(pixel0, size);
+  let pixel2 = pixelAfter(pixel1, size);
+  let pixel3 = pixelAfter(pixel2, size);
+  let source0 = sourceOf(pixel0, shift);
+  let source1 = sourceOf(pixel1, shift);
+  let source2 = sourceOf(pixel2, shift);
+  let source3 = sourceOf(pixel3, shift);
   let step = params.outBlocks;
   // Behind the last block there is none: the thread makes that one twice and stores it once.
   let second = min(block + 1u, params.inBlocks - 1u) - block;
@@ -93,24 +118,24 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var b2 = vec4f(0.0);
   var a3 = vec4f(0.0);
   var b3 = vec4f(0.0);
-  let firstTap = (corner + params.padding) % stride;
+  var back = vec2u(0u);
   for (var ky = firstTap.x; ky < params.kernel; ky += stride) {
     for (var kx = firstTap.y; kx < params.kernel; kx += stride) {
-      let tap = vec2u(ky, kx);
-      let address0 = addressOf(place0, tap);
-      let address1 = addressOf(place1, tap);
-      let address2 = addressOf(place2, tap);
-      let address3 = addressOf(place3, tap);
-      let start0 = u32(max(address0, 0));
-      let start1 = u32(max(address1, 0));
-      let start2 = u32(max(address2, 0));
-      let start3 = u32(max(address3, 0));
+      let offset = (back.x * params.outWidth + back.y) * params.outBlocks;
+      let inside0 = isInside(source0, back);
+      let inside1 = isInside(source1, back);
+      let inside2 = isInside(source2, back);
+      let inside3 = isInside(source3, back);
+      let start0 = source0.x - offset;
+      let start1 = source1.x - offset;
+      let start2 = source2.x - offset;
+      let start3 = source3.x - offset;
       var w = ((ky * params.kernel + kx) * params.inBlocks + block) * 4u * step;
       for (var o = 0u; o < params.outBlocks; o += 1u) {
-        let dy0 = select(vec4f(0.0), dy[start0 + o], address0 >= 0);
-        let dy1 = select(vec4f(0.0), dy[start1 + o], address1 >= 0);
-        let dy2 = select(vec4f(0.0), dy[start2 + o], address2 >= 0);
-        let dy3 = select(vec4f(0.0), dy[start3 + o], address3 >= 0);
+        let dy0 = select(vec4f(0.0), dy[start0 + o], inside0);
+        let dy1 = select(vec4f(0.0), dy[start1 + o], inside1);
+        let dy2 = select(vec4f(0.0), dy[start2 + o], inside2);
+        let dy3 = select(vec4f(0.0), dy[start3 + o], inside3);
         // Four input channels of four output channels each, and the other way about.
         let u0 = weight[w];
         let u1 = weight[w + step];
@@ -139,17 +164,19 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         b3 += dy3.x * t0 + dy3.y * t1 + dy3.z * t2 + dy3.w * t3;
         w += 1u;
       }
+      back.y += 1u;
     }
+    back = vec2u(back.x + 1u, 0u);
   }
 
-  store(place0, block, a0, second, b0);
+  store(pixel0, corner, block, a0, second, b0);
   if (first + 1u <= last) {
-    store(place1, block, a1, second, b1);
+    store(pixel1, corner, block, a1, second, b1);
   }
   if (first + 2u <= last) {
-    store(place2, block, a2, second, b2);
+    store(pixel2, corner, block, a2, second, b2);
   }
   if (first + 3u <= last) {
-    store(place3, block, a3, second, b3);
+    store(pixel3, corner, block, a3, second, b3);
   }
 }

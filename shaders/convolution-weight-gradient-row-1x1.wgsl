@@ -11,6 +11,9 @@
 // dispatch  a thread makes one input block of one output block of a row of taps in one chunk:
 //           chunks * 3 * inBlocks * outBlocks threads, output blocks fastest, spread over
 //           x and y
+//
+// Exception, nested loop: rows and their columns are the one loop over what a weight sums, whose
+//   lengths only the shapes know. Columns come four at a time.
 
 struct Params {
   rows: u32,
@@ -46,18 +49,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
 ) {
   let index = id.x + id.y * groups.x * 64u;
-  let outs = params.outBlocks;
+  let inStep = params.inBlocks;
+  let outStep = params.outBlocks;
   // [chunk][ky][i][out]
-  let inPlace = index / outs;
-  let tapPlace = inPlace / params.inBlocks;
+  let inPlace = index / outStep;
+  let tapPlace = inPlace / inStep;
   let chunk = tapPlace / 3u;
   let firstRow = chunk * params.rowsPerChunk;
   if (firstRow >= params.rows) {
     return;
   }
-  let i = inPlace - tapPlace * params.inBlocks;
+  let i = inPlace - tapPlace * inStep;
   let ky = tapPlace - chunk * 3u;
-  let o = index - inPlace * outs;
+  let o = index - inPlace * outStep;
 
   var a00 = vec4f(0.0);
   var a01 = vec4f(0.0);
@@ -72,54 +76,67 @@ fn main(
   var a22 = vec4f(0.0);
   var a23 = vec4f(0.0);
   let endRow = min(firstRow + params.rowsPerChunk, params.rows);
+  var n = firstRow / params.outHeight;
+  var oy = firstRow - n * params.outHeight;
   for (var row = firstRow; row < endRow; row += 1u) {
-    let n = row / params.outHeight;
-    let shiftedY = row - n * params.outHeight + ky;
-    if (shiftedY < 1u || shiftedY > params.inHeight) {
+    let iy = oy + ky - 1u;
+    let sourceRow = n * params.inHeight + iy;
+    let isLast = oy + 1u == params.outHeight;
+    oy = select(oy + 1u, 0u, isLast);
+    n = select(n, n + 1u, isLast);
+    // Above the picture, iy is below zero, which u32 has as very large.
+    if (iy >= params.inHeight) {
       continue;
     }
-    let sourceRow = n * params.inHeight + shiftedY - 1u;
-    var source = sourceRow * params.inWidth * params.inBlocks + i;
-    var place = row * params.outWidth * params.outBlocks + o;
-    var left = vec4f(0.0);
-    var here = x[source];
-    for (var ox = 1u; ox <= params.outWidth; ox += 1u) {
-      source += params.inBlocks;
-      let right = select(vec4f(0.0), x[source], ox < params.outWidth);
-      let gradient = dy[place];
-      a00 += left.x * gradient;
-      a01 += left.y * gradient;
-      a02 += left.z * gradient;
-      a03 += left.w * gradient;
-      a10 += here.x * gradient;
-      a11 += here.y * gradient;
-      a12 += here.z * gradient;
-      a13 += here.w * gradient;
-      a20 += right.x * gradient;
-      a21 += right.y * gradient;
-      a22 += right.z * gradient;
-      a23 += right.w * gradient;
-      left = here;
-      here = right;
-      place += params.outBlocks;
+    var source = sourceRow * params.inWidth * inStep + i;
+    var place = row * params.outWidth * outStep + o;
+    // x at the columns ox - 1 and ox, and from there on to ox + 4.
+    var x0 = vec4f(0.0);
+    var x1 = x[source];
+    // Four columns at a time; behind the last there is nothing to add.
+    for (var ox = 0u; ox < params.outWidth; ox += 4u) {
+      let left = params.outWidth - ox;
+      let x2 = select(vec4f(0.0), x[source + inStep], left > 1u);
+      let x3 = select(vec4f(0.0), x[source + inStep * 2u], left > 2u);
+      let x4 = select(vec4f(0.0), x[source + inStep * 3u], left > 3u);
+      let x5 = select(vec4f(0.0), x[source + inStep * 4u], left > 4u);
+      let dy0 = dy[place];
+      let dy1 = select(vec4f(0.0), dy[place + outStep], left > 1u);
+      let dy2 = select(vec4f(0.0), dy[place + outStep * 2u], left > 2u);
+      let dy3 = select(vec4f(0.0), dy[place + outStep * 3u], left > 3u);
+      a00 = a00 + x0.x * dy0 + x1.x * dy1 + x2.x * dy2 + x3.x * dy3;
+      a01 = a01 + x0.y * dy0 + x1.y * dy1 + x2.y * dy2 + x3.y * dy3;
+      a02 = a02 + x0.z * dy0 + x1.z * dy1 + x2.z * dy2 + x3.z * dy3;
+      a03 = a03 + x0.w * dy0 + x1.w * dy1 + x2.w * dy2 + x3.w * dy3;
+      a10 = a10 + x1.x * dy0 + x2.x * dy1 + x3.x * dy2 + x4.x * dy3;
+      a11 = a11 + x1.y * dy0 + x2.y * dy1 + x3.y * dy2 + x4.y * dy3;
+      a12 = a12 + x1.z * dy0 + x2.z * dy1 + x3.z * dy2 + x4.z * dy3;
+      a13 = a13 + x1.w * dy0 + x2.w * dy1 + x3.w * dy2 + x4.w * dy3;
+      a20 = a20 + x2.x * dy0 + x3.x * dy1 + x4.x * dy2 + x5.x * dy3;
+      a21 = a21 + x2.y * dy0 + x3.y * dy1 + x4.y * dy2 + x5.y * dy3;
+      a22 = a22 + x2.z * dy0 + x3.z * dy1 + x4.z * dy2 + x5.z * dy3;
+      a23 = a23 + x2.w * dy0 + x3.w * dy1 + x4.w * dy2 + x5.w * dy3;
+      x0 = x4;
+      x1 = x5;
+      source += inStep * 4u;
+      place += outStep * 4u;
     }
   }
 
-  let step = params.outBlocks;
-  let tapSize = params.inBlocks * 4u * step;
-  let out0 = (tapPlace * 3u * params.inBlocks + i) * 4u * step + o;
+  let tapSize = inStep * 4u * outStep;
+  let out0 = (tapPlace * 3u * inStep + i) * 4u * outStep + o;
   let out1 = out0 + tapSize;
   let out2 = out1 + tapSize;
   store(out0, a00);
-  store(out0 + step, a01);
-  store(out0 + step * 2u, a02);
-  store(out0 + step * 3u, a03);
+  store(out0 + outStep, a01);
+  store(out0 + outStep * 2u, a02);
+  store(out0 + outStep * 3u, a03);
   store(out1, a10);
-  store(out1 + step, a11);
-  store(out1 + step * 2u, a12);
-  store(out1 + step * 3u, a13);
+  store(out1 + outStep, a11);
+  store(out1 + outStep * 2u, a12);
+  store(out1 + outStep * 3u, a13);
   store(out2, a20);
-  store(out2 + step, a21);
-  store(out2 + step * 2u, a22);
-  store(out2 + step * 3u, a23);
+  store(out2 + outStep, a21);
+  store(out2 + outStep * 2u, a22);
+  store(out2 + outStep * 3u, a23);
 }

@@ -11,6 +11,10 @@
 // dispatch  a thread makes one input block of two output blocks of a row of taps in one chunk:
 //           chunks * 3 * inBlocks * ceil(outBlocks / 2) threads, output blocks fastest, spread over
 //           x and y
+//
+// Exception, nested loop: rows and their columns are the one loop over what a weight sums, whose
+//   lengths only the shapes know. Columns come two at a time: beside 24 sums there is
+//   little room in registers for the operands of more.
 
 struct Params {
   rows: u32,
@@ -53,20 +57,22 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
 ) {
   let index = id.x + id.y * groups.x * 64u;
-  let outs = (params.outBlocks + 1u) / 2u;
+  let inStep = params.inBlocks;
+  let outStep = params.outBlocks;
+  let outs = (outStep + 1u) / 2u;
   // [chunk][ky][i][out]
   let inPlace = index / outs;
-  let tapPlace = inPlace / params.inBlocks;
+  let tapPlace = inPlace / inStep;
   let chunk = tapPlace / 3u;
   let firstRow = chunk * params.rowsPerChunk;
   if (firstRow >= params.rows) {
     return;
   }
-  let i = inPlace - tapPlace * params.inBlocks;
+  let i = inPlace - tapPlace * inStep;
   let ky = tapPlace - chunk * 3u;
   let o = (index - inPlace * outs) * 2u;
   // Behind the last block there is none: the thread makes that one twice and stores it once.
-  let nextOut = min(o + 1u, params.outBlocks - 1u) - o;
+  let nextOut = min(o + 1u, outStep - 1u) - o;
 
   var a00 = vec4f(0.0);
   var a01 = vec4f(0.0);
@@ -93,67 +99,77 @@ fn main(
   var b22 = vec4f(0.0);
   var b23 = vec4f(0.0);
   let endRow = min(firstRow + params.rowsPerChunk, params.rows);
+  var n = firstRow / params.outHeight;
+  var oy = firstRow - n * params.outHeight;
   for (var row = firstRow; row < endRow; row += 1u) {
-    let n = row / params.outHeight;
-    let shiftedY = row - n * params.outHeight + ky;
-    if (shiftedY < 1u || shiftedY > params.inHeight) {
+    let iy = oy + ky - 1u;
+    let sourceRow = n * params.inHeight + iy;
+    let isLast = oy + 1u == params.outHeight;
+    oy = select(oy + 1u, 0u, isLast);
+    n = select(n, n + 1u, isLast);
+    // Above the picture, iy is below zero, which u32 has as very large.
+    if (iy >= params.inHeight) {
       continue;
     }
-    let sourceRow = n * params.inHeight + shiftedY - 1u;
-    var source = sourceRow * params.inWidth * params.inBlocks + i;
-    var place = row * params.outWidth * params.outBlocks + o;
-    var left = vec4f(0.0);
-    var here = x[source];
-    for (var ox = 1u; ox <= params.outWidth; ox += 1u) {
-      source += params.inBlocks;
-      let right = select(vec4f(0.0), x[source], ox < params.outWidth);
-      let gradient = dy[place];
-      let second = dy[place + nextOut];
-      a00 += left.x * gradient;
-      a01 += left.y * gradient;
-      a02 += left.z * gradient;
-      a03 += left.w * gradient;
-      a10 += here.x * gradient;
-      a11 += here.y * gradient;
-      a12 += here.z * gradient;
-      a13 += here.w * gradient;
-      a20 += right.x * gradient;
-      a21 += right.y * gradient;
-      a22 += right.z * gradient;
-      a23 += right.w * gradient;
-      b00 += left.x * second;
-      b01 += left.y * second;
-      b02 += left.z * second;
-      b03 += left.w * second;
-      b10 += here.x * second;
-      b11 += here.y * second;
-      b12 += here.z * second;
-      b13 += here.w * second;
-      b20 += right.x * second;
-      b21 += right.y * second;
-      b22 += right.z * second;
-      b23 += right.w * second;
-      left = here;
-      here = right;
-      place += params.outBlocks;
+    var source = sourceRow * params.inWidth * inStep + i;
+    var place = row * params.outWidth * outStep + o;
+    // x at the columns ox - 1 and ox, and from there on to ox + 2.
+    var x0 = vec4f(0.0);
+    var x1 = x[source];
+    // Two columns at a time; behind the last there is nothing to add.
+    for (var ox = 0u; ox < params.outWidth; ox += 2u) {
+      let left = params.outWidth - ox;
+      let x2 = select(vec4f(0.0), x[source + inStep], left > 1u);
+      let x3 = select(vec4f(0.0), x[source + inStep * 2u], left > 2u);
+      let dy0 = dy[place];
+      let dy1 = select(vec4f(0.0), dy[place + outStep], left > 1u);
+      a00 = a00 + x0.x * dy0 + x1.x * dy1;
+      a01 = a01 + x0.y * dy0 + x1.y * dy1;
+      a02 = a02 + x0.z * dy0 + x1.z * dy1;
+      a03 = a03 + x0.w * dy0 + x1.w * dy1;
+      a10 = a10 + x1.x * dy0 + x2.x * dy1;
+      a11 = a11 + x1.y * dy0 + x2.y * dy1;
+      a12 = a12 + x1.z * dy0 + x2.z * dy1;
+      a13 = a13 + x1.w * dy0 + x2.w * dy1;
+      a20 = a20 + x2.x * dy0 + x3.x * dy1;
+      a21 = a21 + x2.y * dy0 + x3.y * dy1;
+      a22 = a22 + x2.z * dy0 + x3.z * dy1;
+      a23 = a23 + x2.w * dy0 + x3.w * dy1;
+      let next0 = dy[place + nextOut];
+      let next1 = select(vec4f(0.0), dy[place + outStep + nextOut], left > 1u);
+      b00 = b00 + x0.x * next0 + x1.x * next1;
+      b01 = b01 + x0.y * next0 + x1.y * next1;
+      b02 = b02 + x0.z * next0 + x1.z * next1;
+      b03 = b03 + x0.w * next0 + x1.w * next1;
+      b10 = b10 + x1.x * next0 + x2.x * next1;
+      b11 = b11 + x1.y * next0 + x2.y * next1;
+      b12 = b12 + x1.z * next0 + x2.z * next1;
+      b13 = b13 + x1.w * next0 + x2.w * next1;
+      b20 = b20 + x2.x * next0 + x3.x * next1;
+      b21 = b21 + x2.y * next0 + x3.y * next1;
+      b22 = b22 + x2.z * next0 + x3.z * next1;
+      b23 = b23 + x2.w * next0 + x3.w * next1;
+      x0 = x2;
+      x1 = x3;
+      source += inStep * 2u;
+      place += outStep * 2u;
     }
   }
 
-  let step = params.outBlocks;
-  let tapSize = params.inBlocks * 4u * step;
-  let out0 = (tapPlace * 3u * params.inBlocks + i) * 4u * step + o;
+  let tapSize = inStep * 4u * outStep;
+  let out0 = (tapPlace * 3u * inStep + i) * 4u * outStep + o;
   let out1 = out0 + tapSize;
   let out2 = out1 + tapSize;
   store(out0, a00, nextOut, b00);
-  store(out0 + step, a01, nextOut, b01);
-  store(out0 + step * 2u, a02, nextOut, b02);
-  store(out0 + step * 3u, a03, nextOut, b03);
+  store(out0 + outStep, a01, nextOut, b01);
+  store(out0 + outStep * 2u, a02, nextOut, b02);
+  store(out0 + outStep * 3u, a03, nextOut, b03);
   store(out1, a10, nextOut, b10);
-  store(out1 + step, a11, nextOut, b11);
-  store(out1 + step * 2u, a12, nextOut, b12);
-  store(out1 + step * 3u, a13, nextOut, b13);
+  store(out1 + outStep, a11, nextOut, b11);
+  store(out1 + outStep * 2u, a12, nextOut, b12);
+  store(out1 + outStep * 3u, a13, nextOut, b13);
   store(out2, a20, nextOut, b20);
-  store(out2 + step, a21, nextOut, b21);
-  store(out2 + step * 2u, a22, nextOut, b22);
-  store(out2 + step * 3u, a23, nextOut, b23);
+  store(out2 + outStep, a21, nextOut, b21);
+  store(out2 + outStep * 2u, a22, nextOut, b22);
+  store(out2 + outStep * 3u, a23, nextOut, b23);
 }

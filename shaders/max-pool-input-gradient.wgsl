@@ -7,6 +7,9 @@
 // taps      [batch][outHeight][outWidth][blocks] u32: ky * kernel + kx, a byte a lane
 // dx        [batch][height][width][blocks] vec4f
 // dispatch  one thread a vec4f of dx: (width * blocks, height, batch)
+//
+// Exception, nested loop: the rows and columns of windows around a pixel, at most two each,
+//   in a ResNet, once in a network. It waits for memory, not for the guards.
 
 struct Params {
   height: u32,

@@ -7,6 +7,9 @@
 // y         [batch][outHeight][outWidth][blocks] vec4f
 // taps      [batch][outHeight][outWidth][blocks] u32: ky * kernel + kx, a byte a lane
 // dispatch  one thread a vec4f of y: (outWidth * blocks, outHeight, batch)
+//
+// Exception, nested loop: rows and columns of a window, nine pixels in a ResNet, once in a network.
+//   It waits for memory, not for the guards.
 
 struct Params {
   height: u32,

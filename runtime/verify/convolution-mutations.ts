@@ -2,12 +2,10 @@ import { overwrites, type MutatedKernel, type Mutation } from './mutation';
 
 /** Of the convolutions' kernels, at every size of their tiles. */
 const forwardFaults: readonly Mutation[] = [
-  ['padding off by one', 'vec2i(i32(params.padding))', 'vec2i(i32(params.padding) + 1)'],
-  [
-    'stride left out',
-    'pixel - row * params.outWidth) * params.stride',
-    'pixel - row * params.outWidth)',
-  ],
+  ['padding off by one', '- params.padding;', '- params.padding - 1u;'],
+  ['stride left out', 'pixel.yz * params.stride', 'pixel.yz'],
+  ['a column behind the last', 'next.z < params.outWidth', 'next.z <= params.outWidth'],
+  ['a row behind the last', 'nextRow.y < params.outHeight', 'nextRow.y <= params.outHeight'],
   [
     'height and width swapped',
     'vec2u(params.inHeight, params.inWidth)',
@@ -17,29 +15,39 @@ const forwardFaults: readonly Mutation[] = [
   ['the last tap dropped', 'kx < params.kernel', 'kx + 1u < params.kernel'],
 ];
 const inputGradientFaults: readonly Mutation[] = [
-  [
-    'padding off by one',
-    'vec2i(place.yz + params.padding)',
-    'vec2i(place.yz + params.padding + 1u)',
-  ],
+  ['padding off by one', 'pixel.yz + shift', 'pixel.yz + shift + 1u'],
   ['stride left out', 'kx += stride', 'kx += 1u'],
   ['pixels put one beside the other', '* params.stride + corner', '+ corner'],
-  ['taps of another class', '(corner + params.padding) % stride', 'corner % stride'],
+  ['taps of another class', 'corner + params.padding - shift * stride', 'corner'],
+  ['a column behind the last', 'next.z < size.y', 'next.z <= size.y'],
+  ['a row behind the last', 'nextRow.y < size.x', 'nextRow.y <= size.x'],
+  ['a column of taps skipped', 'back.y += 1u', 'back.y += 2u'],
   ['the last output channels dropped', 'o < params.outBlocks', 'o + 1u < params.outBlocks'],
   overwrites,
 ];
 const weightGradientFaults: readonly Mutation[] = [
-  ['padding off by one', 'shiftedY - params.padding;', 'shiftedY - params.padding + 1u;'],
+  ['padding off by one', '+ ky - params.padding;', '+ ky - params.padding + 1u;'],
+  ['the next picture not begun', 'select(n, n + 1u, isLast)', 'n'],
   ['the last row of a chunk dropped', 'row < endRow', 'row + 1u < endRow'],
   ['the last column dropped', 'ox < endColumn', 'ox + 1u < endColumn'],
   overwrites,
 ];
 const rowWeightGradientFaults: readonly Mutation[] = [
-  ['padding off by one', '+ shiftedY - 1u;', '+ shiftedY;'],
+  ['padding off by one', 'oy + ky - 1u', 'oy + ky'],
+  ['the next picture not begun', 'select(n, n + 1u, isLast)', 'n'],
   ['the last row of a chunk dropped', 'row < endRow', 'row + 1u < endRow'],
-  ['the last column dropped', 'ox <= params.outWidth', 'ox < params.outWidth'],
-  ['the next picture’s pixel to the right', 'ox < params.outWidth);', 'true);'],
-  ['the pixels of a row not passed on', 'here = right;', 'here = left;'],
+  ['the last column dropped', 'ox < params.outWidth', 'ox + 1u < params.outWidth'],
+  [
+    'the next row’s pixel to the right',
+    'x[source + inStep], left > 1u)',
+    'x[source + inStep], true)',
+  ],
+  [
+    'gradients behind the last column',
+    'dy[place + outStep], left > 1u)',
+    'dy[place + outStep], true)',
+  ],
+  ['no pixel to the left', '      x0 = x', '      x0 = 0.0 * x'],
   ['rows of taps swapped', 'tapPlace - chunk * 3u;', '2u - (tapPlace - chunk * 3u);'],
   overwrites,
 ];

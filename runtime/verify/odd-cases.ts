@@ -57,6 +57,8 @@ const convolutionRows = (
     [[3, 33, 17, 19], 35, 3, 1],
     [[2, 66, 15, 13], 70, 3, 2],
     [[1, 256, 2, 3], 128, 3, 1, added],
+    // Rows enough for several chunks of a weight gradient, whose last vector is no filling.
+    [[3, 8, 11, 13], 12, 3, 1, added],
     // A weight gradient summed over a single row goes into the gradient itself.
     [[1, 9, 1, 7], 13, 3, 1, added],
   ] as const

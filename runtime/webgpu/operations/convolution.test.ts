@@ -31,6 +31,7 @@ const cases: readonly Case[] = [
   { batch: 2, inChannels: 12, outChannels: 20, height: 9, width: 10, kernel: 1, stride: 2 },
   { batch: 1, inChannels: 64, outChannels: 64, height: 2, width: 2, kernel: 3, stride: 1 },
   { batch: 1, inChannels: 4, outChannels: 4, height: 1, width: 1, kernel: 3, stride: 2 },
+  { batch: 3, inChannels: 8, outChannels: 12, height: 11, width: 13, kernel: 3, stride: 1 },
 ];
 
 /** The weight gradient sums `rows` in chunks; with a single row there is a single chunk. */

@@ -131,6 +131,9 @@ export const convolution = convolutionWith(largestTiles);
 /** Enough threads to fill a phone's graphics processor several times over. */
 const wantedThreads = 16384;
 
+/** Of fewer pixels than this, writing and adding up a chunk's sums costs more than making them. */
+const minPixelsPerChunk = 64;
+
 /**
  * Splits the output rows that a weight gradient sums over. Depends on shapes alone, so that every
  * device and every tile sums in one order.
@@ -139,7 +142,8 @@ function chunksOf({ operation, input, output }: ConvolutionShape) {
   const rows = output.batch * output.height;
   const pairs = Math.ceil(input.blocks / 2) * Math.ceil(output.blocks / 2);
   const wanted = Math.ceil(wantedThreads / (operation.kernel ** 2 * pairs));
-  const rowsPerChunk = Math.ceil(rows / Math.min(rows, wanted));
+  const enough = Math.min(rows, Math.ceil(minPixelsPerChunk / output.width));
+  const rowsPerChunk = Math.max(enough, Math.ceil(rows / wanted));
   return { rows, rowsPerChunk, chunks: Math.ceil(rows / rowsPerChunk) };
 }
 
