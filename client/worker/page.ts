@@ -138,6 +138,10 @@ class WorkerPage {
   }
 
   #hear(message: FromWorker): void {
+    if (message.type === 'transport') {
+      this.#view.showLink(message.words);
+      return;
+    }
     if (message.type !== 'status') {
       this.#happen(message);
       return;

@@ -17,6 +17,7 @@ export class StatusView {
   readonly #dialBig = element('dial-big');
   readonly #dialSmall = element('dial-small');
   #action: Action = 'start';
+  #link: string | undefined;
 
   /** @param onAction called when the person presses the button */
   constructor(onAction: (action: Action) => void) {
@@ -43,14 +44,21 @@ export class StatusView {
     this.#showDial(description.dial);
   }
 
+  /** What the link to the computer is, beside the next facts. */
+  showLink(words: string): void {
+    this.#link = words;
+  }
+
   /** A line on whether the screen stays on; undefined takes it away. */
   showScreen(text: string | undefined): void {
     setText(this.#screen, text);
   }
 
   #showFacts(facts: Description['facts']): void {
+    const link =
+      this.#link !== undefined && facts.length > 0 ? ([['Link', this.#link]] as const) : [];
     this.#facts.replaceChildren(
-      ...facts.map(([name, value]) => {
+      ...[...facts, ...link].map(([name, value]) => {
         const row = document.createElement('div');
         const term = document.createElement('dt');
         const definition = document.createElement('dd');

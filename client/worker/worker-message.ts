@@ -21,6 +21,8 @@ export type ToWorker =
 /** What the Web Worker says to the page. */
 export type FromWorker =
   | { readonly type: 'engine-ready' | 'joined' }
+  /** What carries the run's tensors, and how fast it was. */
+  | { readonly type: 'transport'; readonly words: string }
   | { readonly type: 'link-lost'; readonly detail: string }
   | {
       readonly type: 'engine-lost' | 'failed';

@@ -1,7 +1,9 @@
+import { describeTransport } from '../../runtime/link/description';
 import { failureReason } from '../../runtime/worker/failure';
 import { PipelineWorker } from '../../runtime/worker/worker';
 import { makeEngine } from './engine';
-import { openLink, type Link } from './link';
+import { joinHost, type JoinedHost } from '../../runtime/worker/join-host';
+import { browserPlatform } from './browser-platform';
 import type { FromWorker, StartOrder, ToWorker } from './worker-message';
 
 /*
@@ -10,7 +12,7 @@ import type { FromWorker, StartOrder, ToWorker } from './worker-message';
  */
 
 let worker: PipelineWorker | undefined;
-let link: Link | undefined;
+let link: JoinedHost | undefined;
 
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
@@ -49,11 +51,12 @@ async function start(order: StartOrder): Promise<void> {
 function connect(): void {
   if (!worker) return;
   const joining = worker;
-  link = openLink(joining, {
+  link = joinHost(location.origin, joining, browserPlatform, {
     joined: () => tell({ type: 'joined' }),
-    lost: (detail) => {
+    transport: (facts) => tell({ type: 'transport', words: describeTransport(facts) }),
+    lost: ({ message }) => {
       // It said itself why it has ended.
-      if (!joining.hasEnded) tell({ type: 'link-lost', detail });
+      if (!joining.hasEnded) tell({ type: 'link-lost', detail: message });
     },
   });
 }

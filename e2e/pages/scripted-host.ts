@@ -2,15 +2,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import express from 'express';
-import { WebSocketServer, type WebSocket } from 'ws';
-import { Connection, ConnectionClosedError } from '../../runtime/protocol/connection';
+import { WebSocketServer } from 'ws';
+import { Connection } from '../../runtime/protocol/connection';
 import {
   parseWorkerMessage,
   type HostMessage,
   type WorkerMessage,
 } from '../../runtime/protocol/message';
-import { bytesOf, socketOf } from '../../server/link/accept-worker';
+import { Links } from '../../server/link/links';
 import { RemoteWorker } from '../../server/link/remote-worker';
+import type { WorkerChannel } from '../../server/link/worker-channel';
 
 /** The built pages. */
 export const pages = resolve('dist/client');
@@ -45,11 +46,15 @@ export class ScriptedHost {
     onJoin?: (guest: Guest) => void,
     address = '127.0.0.1',
   ): Promise<ScriptedHost> {
+    const links = new Links((channel) => {
+      if (onJoin) receive(channel, onJoin);
+    });
     const app = express();
     app.get('/', (_, response) => {
       response.sendFile(join(pages, 'worker/index.html'));
     });
     app.use(express.static(pages));
+    if (onJoin) app.use('/api', links.routes());
     const server = createServer(app);
     const sockets = new WebSocketServer({ noServer: true });
     server.on('upgrade', (request, socket, head) => {
@@ -58,7 +63,7 @@ export class ScriptedHost {
         return;
       }
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        receive(webSocket, onJoin);
+        links.attach(webSocket, request.url ?? '');
       });
     });
     await new Promise<void>((listening) => server.listen(0, address, listening));
@@ -72,12 +77,10 @@ export class ScriptedHost {
   }
 }
 
-function receive(webSocket: WebSocket, onJoin: (guest: Guest) => void): void {
+function receive(channel: WorkerChannel, onJoin: (guest: Guest) => void): void {
   let worker: RemoteWorker | undefined;
   const connection: Guest['connection'] = new Connection<HostMessage, WorkerMessage>(
-    socketOf(webSocket, () => {
-      connection.pump();
-    }),
+    channel,
     parseWorkerMessage,
     {
       message: (message) => {
@@ -90,11 +93,9 @@ function receive(webSocket: WebSocket, onJoin: (guest: Guest) => void): void {
       closed: (error) => worker?.lose(error.message),
     },
   );
-  webSocket.on('message', (data, isBinary) => {
-    const bytes = bytesOf(data);
-    connection.receive(isBinary ? bytes : Buffer.from(bytes).toString());
-  });
-  webSocket.on('close', () => {
-    connection.close(new ConnectionClosedError('the page closed the connection'));
+  channel.listen({
+    receive: (message) => connection.receive(message),
+    drained: () => connection.pump(),
+    closed: (error) => connection.close(error),
   });
 }

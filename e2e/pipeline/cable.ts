@@ -2,12 +2,13 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { decodeFrame } from '../../runtime/protocol/frame';
-import { bytesOf } from '../../server/link/accept-worker';
+import { decodeRecord } from '../../runtime/link/record';
+import { bytesOf } from '../../server/link/worker-channel';
 
 /** What passes: `down` to the worker, or `up` to the host. */
 export interface Passing {
   readonly direction: 'down' | 'up';
-  /** A message's type, or a frame's kind. */
+  /** A message's type, a frame's kind, or `link` for what the link says of itself. */
   readonly what: string;
   readonly step: number | undefined;
   readonly microBatch: number | undefined;
@@ -40,8 +41,8 @@ export async function layCable(
     for (const { ends } of links) for (const end of ends) end.terminate();
     links.clear();
   };
-  server.on('connection', (worker) => {
-    const host = new WebSocket(new URL('/worker', hostUrl.replace('http', 'ws')), {
+  server.on('connection', (worker, request) => {
+    const host = new WebSocket(new URL(request.url ?? '', hostUrl.replace('http', 'ws')), {
       perMessageDeflate: false,
     });
     const link = { ends: [worker, host], isStalled: false };
@@ -55,7 +56,7 @@ export async function layCable(
       from.on('message', (data, isBinary) => {
         const bytes = bytesOf(data);
         void hostIsOpen.then(() => {
-          if (link.isStalled || !onPass({ direction, ...describe(bytes, isBinary) })) return;
+          if (link.isStalled || !onPass({ direction, ...describe(bytes) })) return;
           if (to.readyState === WebSocket.OPEN) to.send(bytes, { binary: isBinary });
         });
       });
@@ -76,12 +77,14 @@ export async function layCable(
   };
 }
 
-function describe(bytes: Uint8Array, isBinary: boolean): Omit<Passing, 'direction'> {
-  if (isBinary) {
-    const { kind, step, microBatch } = decodeFrame(bytes);
-    return { what: kind, step, microBatch };
+function describe(bytes: Uint8Array): Omit<Passing, 'direction'> {
+  const { kind, body } = decodeRecord(bytes);
+  if (kind === 'frame') {
+    const { kind: what, step, microBatch } = decodeFrame(body);
+    return { what, step, microBatch };
   }
-  const message = JSON.parse(Buffer.from(bytes).toString('utf8')) as {
+  if (kind !== 'text') return { what: 'link', step: undefined, microBatch: undefined };
+  const message = JSON.parse(Buffer.from(body).toString('utf8')) as {
     type: string;
     step?: number;
   };

@@ -5,7 +5,7 @@ import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
 import { LocalStage } from '../../runtime/pipeline/stage';
 import { Random } from '../../runtime/random';
-import { ConnectionClosedError } from '../../runtime/protocol/connection';
+import { joinHost } from '../../runtime/worker/join-host';
 import type { NamedTensors } from '../../runtime/tensor';
 import { PipelineWorker } from '../../runtime/worker/worker';
 import type { TrainConfig } from '../../server/coordinator/config';
@@ -20,7 +20,7 @@ import type {
 import { Trainer } from '../../server/coordinator/trainer';
 import type { TrainingData } from '../../server/coordinator/training-data';
 import { startServer } from '../../server/http/server';
-import { bytesOf, socketOf } from '../../server/link/accept-worker';
+import { nodePlatform } from '../../server/link/node-platform';
 import type { WorkerPool } from '../../server/link/worker-pool';
 
 /** A small run: ResNet-20 on 16x16 noise in 4 classes, batch 8 as 4 x 2. */
@@ -114,25 +114,27 @@ export async function joinWorker(
       instance: randomUUID(),
       onStatus: () => undefined,
     });
-  const webSocket = new WebSocket(new URL('/worker', url.replace('http', 'ws')), {
-    perMessageDeflate: false,
+  const sockets: WebSocket[] = [];
+  const platform = nodePlatform();
+  await new Promise<void>((resolve, reject) => {
+    joinHost(
+      new URL(url).origin,
+      worker,
+      {
+        ...platform,
+        webSocket: (address) => {
+          const socket = new WebSocket(address, { perMessageDeflate: false });
+          sockets.push(socket);
+          return socket;
+        },
+      },
+      { joined: resolve, lost: reject },
+    );
   });
-  await new Promise((resolve, reject) => {
-    webSocket.once('open', resolve).once('error', reject);
-  });
-  const connection = worker.join(
-    socketOf(webSocket, () => connection.pump()),
-    () => undefined,
-  );
-  webSocket.on('message', (data, isBinary) => {
-    const bytes = bytesOf(data);
-    connection.receive(isBinary ? bytes : Buffer.from(bytes).toString('utf8'));
-  });
-  webSocket.on('close', () => connection.close(new ConnectionClosedError('closed')));
   return {
     worker,
     cut: () => {
-      webSocket.terminate();
+      for (const socket of sockets) socket.terminate();
     },
   };
 }
@@ -166,6 +168,8 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
   const { config, hostEngine, workerEngines = [], onStep } = rig;
   const data = rig.data ?? noiseData(config);
   const server = await startServer('127.0.0.1', 0);
+  // Workers join at once, without a second's measuring.
+  server.links.choice = 'websocket';
   const steps: StepRecord[] = [];
   const evaluations: EvaluationRecord[] = [];
   const notices: string[] = [];

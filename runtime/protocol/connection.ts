@@ -6,6 +6,8 @@ import type { WireTensor } from './frame';
 export interface Socket {
   sendText(message: string): void;
   sendBinary(message: Uint8Array<ArrayBuffer>): void;
+  /** Bytes that it wants free before a binary message, in the message's own memory; 0 by default. */
+  readonly headroom?: number;
   /** Bytes that were handed over and have not left yet. */
   bufferedAmount(): number;
   close(code: number, reason: string): void;
@@ -70,6 +72,7 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
         socket.sendBinary(message);
       },
       bufferedAmount: () => socket.bufferedAmount(),
+      headroom: socket.headroom ?? 0,
     });
     this.#receiver = new FrameReceiver({
       grant: (trafficClass, bytes) => {

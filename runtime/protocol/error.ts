@@ -1,6 +1,7 @@
 /** What was wrong with a message or frame; stable, so that a worker in another language can tell. */
 export type ProtocolErrorCode =
   | 'bad-message'
+  | 'bad-record'
   | 'bad-magic'
   | 'bad-version'
   | 'bad-kind'

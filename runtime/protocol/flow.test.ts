@@ -47,13 +47,13 @@ describe('order', () => {
     const { sender, sent, drain } = socket({ isSlow: true });
     const state = sender.sendTensor(tensor('state', 600 * KiB));
     drain();
-    const gradient = sender.sendTensor(tensor('gradient', 5 * MiB, 3));
+    const gradient = sender.sendTensor(tensor('gradient', 640 * KiB, 3));
     for (let message = 0; message < 4; message++) drain();
     await Promise.all([state, gradient]);
     expect(sent.map(describeMessage)).toEqual([
       'state 0 @0 +256',
-      'gradient 3 @0 +4096',
-      'gradient 3 @4096 +1024',
+      'gradient 3 @0 +512',
+      'gradient 3 @512 +128',
       'state 0 @256 +256',
       'state 0 @512 +88',
     ]);
@@ -77,7 +77,7 @@ describe('order', () => {
     void sender.sendTensor(tensor('activation', 18 * MiB));
     void sender.sendTensor(tensor('state', KiB));
     expect(sent.map(describeMessage).at(-1)).toBe('state 0 @0 +1');
-    expect(sent).toHaveLength(5);
+    expect(sent).toHaveLength(33);
   });
 });
 
@@ -86,17 +86,17 @@ describe('credit', () => {
     const { sender, sent } = socket();
     let resolved = false;
     const promise = sender.sendTensor(tensor('activation', 22 * MiB)).then(() => (resolved = true));
-    expect(sent).toHaveLength(4);
+    expect(sent).toHaveLength(32);
     sender.grant('bulk', 0);
-    sender.grant('pipeline', 4 * MiB - 1);
+    sender.grant('pipeline', 512 * KiB - 1);
     await Promise.resolve();
-    expect(sent).toHaveLength(4);
+    expect(sent).toHaveLength(32);
     expect(resolved).toBe(false);
     sender.grant('pipeline', 1);
-    expect(sent.map(describeMessage).at(-1)).toBe('activation 0 @16384 +4096');
-    sender.grant('pipeline', 2 * MiB);
+    expect(sent.map(describeMessage).at(-1)).toBe('activation 0 @16384 +512');
+    sender.grant('pipeline', 6 * MiB - 512 * KiB);
     await promise;
-    expect(sent.map(describeMessage).at(-1)).toBe('activation 0 @20480 +2048');
+    expect(sent.map(describeMessage).at(-1)).toBe('activation 0 @22016 +512');
   });
 
   test('more than was sent is refused', () => {

@@ -83,8 +83,9 @@ export function describeAddress({ kind, step, microBatch, tensorId }: TensorAddr
 /**
  * One message for the socket; the payload is copied once. Throws {@link ProtocolError} for the
  * fields that {@link decodeFrame} would refuse.
+ * @param headroom bytes to leave free before the message in its memory
  */
-export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
+export function encodeFrame(frame: Frame, headroom = 0): Uint8Array<ArrayBuffer> {
   checkFrame(frame);
   for (const number of ['step', 'microBatch', 'tensorId'] as const) {
     if (!isU32(frame[number])) {
@@ -96,8 +97,9 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
   }
   const { shape, payload } = frame;
   const payloadStart = headerBytes(shape.length);
-  const message = new Uint8Array(payloadStart + payload.length);
-  const header = new DataView(message.buffer, 0, payloadStart);
+  const memory = new ArrayBuffer(headroom + payloadStart + payload.length);
+  const message = new Uint8Array(memory, headroom);
+  const header = new DataView(memory, headroom, payloadStart);
   header.setUint32(0, magic, true);
   header.setUint8(4, protocolVersion);
   header.setUint8(5, kinds.indexOf(frame.kind) + 1);

@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { lanesOf } from '../link/choice';
+import {
+  parseHostControl,
+  parseWorkerControl,
+  transports,
+  type HostControl,
+  type WorkerControl,
+} from '../link/control';
+import { decodeRecord, encodeRecord } from '../link/record';
 import { failureReasons } from '../worker/status';
 import { FrameReceiver, FrameSender, windowBytes, type TrafficClass } from './flow';
 import type { ProtocolErrorCode } from './error';
@@ -52,10 +61,65 @@ describe('frames', () => {
   });
 });
 
+describe('links', () => {
+  test('the record', () => {
+    const [example] = blocks.filter(({ info }) => info === 'hex record');
+    const bytes = bytesOf(example?.text ?? '');
+    const record = decodeRecord(bytes);
+    expect(record).toMatchObject({ kind: 'text', sequence: 2 });
+    expect(new TextDecoder().decode(record.body)).toBe('{"type":"pong"}');
+    expect(encodeRecord(record)).toEqual(bytes);
+  });
+
+  const messages = blocks.flatMap(({ info, text }) => {
+    const [language, ...senders] = info.split(' ');
+    if (language !== 'json') return [];
+    return senders
+      .filter((sender) => sender.startsWith('link-'))
+      .map((sender) => ({ sender, text, json: JSON.parse(text) as { type: string } }));
+  });
+
+  test.each(messages)('$sender: $json.type', ({ sender, text, json }) => {
+    const parse = { 'link-host': parseHostControl, 'link-worker': parseWorkerControl }[sender];
+    expect(parse?.(new TextEncoder().encode(text))).toEqual(json);
+  });
+
+  test('every message has its example', () => {
+    // The types make the compiler list what is missing here.
+    const types: {
+      'link-host': Record<HostControl['type'], true>;
+      'link-worker': Record<WorkerControl['type'], true>;
+    } = {
+      'link-host': { opened: true, measure: true, 'probe-stopped': true, took: true },
+      'link-worker': {
+        open: true,
+        use: true,
+        probe: true,
+        'probe-stop': true,
+        measured: true,
+        took: true,
+      },
+    };
+    for (const sender of ['link-host', 'link-worker'] as const) {
+      const shown = messages.filter((message) => message.sender === sender);
+      expect(shown.map(({ json }) => json.type).sort()).toEqual(Object.keys(types[sender]).sort());
+    }
+  });
+
+  test('the lanes are those of the code', () => {
+    const named = [...page.matchAll(/`((?:ws-\d|get|post))`/g)].map(([, name]) => name);
+    const lanes = transports.flatMap((transport) => [
+      ...lanesOf(transport, 'down'),
+      ...lanesOf(transport, 'up'),
+    ]);
+    expect([...new Set(named)].sort()).toEqual([...new Set(lanes)].sort());
+  });
+});
+
 describe('control messages', () => {
   const messages = blocks.flatMap(({ info, text }) => {
     const [language, ...senders] = info.split(' ');
-    if (language !== 'json' || senders.includes('frame')) return [];
+    if (language !== 'json' || senders.includes('frame') || info.includes('link-')) return [];
     return senders.map((sender) => ({ sender, text, json: JSON.parse(text) as { type: string } }));
   });
 
@@ -109,6 +173,7 @@ describe('control messages', () => {
 test('the tables name every reason and every error code', () => {
   const codes: Record<ProtocolErrorCode, true> = {
     'bad-message': true,
+    'bad-record': true,
     'bad-magic': true,
     'bad-version': true,
     'bad-kind': true,

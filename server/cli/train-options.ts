@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { transportChoices, type TransportChoice } from '../../runtime/link/control';
 import { architectures, type Architecture } from '../../runtime/model/resnet';
 import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
 import { recomputeChoices, type RecomputeChoice } from '../coordinator/fit';
@@ -34,6 +35,7 @@ export interface TrainOptions {
   readonly threads?: number;
   readonly waitFor: number;
   readonly headlessWorker?: number | true;
+  readonly transport: TransportChoice;
   readonly listen: string;
   readonly port?: number;
   readonly httpsPort?: number;
@@ -107,6 +109,14 @@ export function addTrainOptions(command: Command): Command {
     )
     .option('--wait-for <count>', 'start when this many workers have joined', wholeNumber(0), 0)
     .option('--headless-worker [count]', 'start local headless browsers as workers', count)
+    .addOption(
+      choice(
+        '--transport <way>',
+        'how tensors travel; auto: what is fastest when a worker joins, each direction for itself',
+        transportChoices,
+        'auto',
+      ),
+    )
     .option('--listen <address>', 'address to serve the worker page on', '127.0.0.1')
     .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', portNumber)
     .option(

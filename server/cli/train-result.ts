@@ -1,3 +1,4 @@
+import type { LinkFacts } from '../../runtime/link/control';
 import type { TrainConfig } from '../coordinator/config';
 import type {
   EvaluationRecord,
@@ -11,6 +12,13 @@ import { duration } from './train-progress';
 export interface Records {
   readonly steps: StepRecord[];
   readonly evaluations: EvaluationRecord[];
+  readonly links: LinkRecord[];
+}
+
+/** What carries the tensors of a worker that joined. */
+export interface LinkRecord extends Partial<LinkFacts> {
+  readonly worker: string;
+  readonly device: string;
 }
 
 /** The line that `tandem train --json` ends with. */
@@ -31,6 +39,8 @@ export interface TrainResult {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly evaluations: readonly EvaluationRecord[];
+  /** One for each time that a worker joined. */
+  readonly links: readonly LinkRecord[];
   /** Steps done. */
   readonly steps: number;
   /** Times that a worker was lost and the run went back to its copy. */
@@ -46,7 +56,7 @@ export interface TrainResult {
 
 export function trainResult(
   { step, checkpoint, stages, cut, stopped, rollbacks, stepsReplayed }: TrainOutcome,
-  { steps, evaluations }: Records,
+  { steps, evaluations, links }: Records,
   { schedule, seed, batchSize }: TrainConfig,
   run: string,
   bytes: { readonly sent: number; readonly received: number },
@@ -65,6 +75,7 @@ export function trainResult(
     bytesSent: bytes.sent,
     bytesReceived: bytes.received,
     evaluations,
+    links,
     steps: step,
     rollbacks,
     stepsReplayed,

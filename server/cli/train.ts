@@ -1,3 +1,5 @@
+import type { LinkFacts } from '../../runtime/link/control';
+import { describeTransport } from '../../runtime/link/description';
 import type { StageSpec } from '../../runtime/engine';
 import { defaultCut } from '../../runtime/model/cut';
 import { initialize } from '../../runtime/model/initialize';
@@ -39,6 +41,7 @@ export async function train(options: TrainOptions): Promise<void> {
   const config = trainConfig(options, data.classes.length, data.stepsPerEpoch);
   const { start, trackedBatches } = await initialState(options, config);
   const server = await serve(options);
+  server.links.choice = options.transport;
   const engine = await chooseEngine(options, hostStageSpec(config), say).catch(
     async (error: unknown) => {
       await server.close();
@@ -52,10 +55,11 @@ export async function train(options: TrainOptions): Promise<void> {
     const folder = await RunFolder.create(run, config, { classes: data.classes });
     announce(options, config, server);
     const progress = new TrainProgress(config, start.step);
-    const records: Records = { steps: [], evaluations: [] };
+    const records: Records = { steps: [], evaluations: [], links: [] };
     const notice = (text: string): void => progress.notice(text);
     server.pool.onJoin = (worker) => {
-      notice(`Worker ${worker.id} joined: ${worker.device}`);
+      records.links.push({ worker: worker.id, device: worker.device, ...worker.transport });
+      notice(`Worker ${worker.id} joined: ${worker.device}${wayOf(worker.transport)}`);
       worker.idle(whyIdle(config));
     };
     server.pool.onGone = (_worker, { message, hadStage }) => {
@@ -154,6 +158,10 @@ function hostStageSpec(config: TrainConfig): StageSpec {
   const [assignment] = planPipeline(config, cut).assignments;
   if (!assignment) throw new Error('expected a plan of one stage or more, got none');
   return planStage(assignment).spec;
+}
+
+function wayOf(transport: LinkFacts | undefined): string {
+  return transport ? `, over ${describeTransport(transport)}` : '';
 }
 
 function whyIdle({ cut }: TrainConfig): string {

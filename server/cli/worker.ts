@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { WebSocket } from 'ws';
 import type { StageEngine, StageSpec } from '../../runtime/engine';
 import { buildResNet } from '../../runtime/model/resnet';
-import { beatIntervalMs, ConnectionClosedError } from '../../runtime/protocol/connection';
-import { maxFrameBytes } from '../../runtime/protocol/frame';
+import { joinHost } from '../../runtime/worker/join-host';
 import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
 import { chooseEngine, type EngineOptions } from '../engine/choose-engine';
-import { bytesOf, socketOf } from '../link/accept-worker';
+import { nodePlatform } from '../link/node-platform';
 import { UsageError } from './usage-error';
 
 const stopped = 'stopped at its terminal';
@@ -41,7 +39,7 @@ export async function worker(url: string, options: WorkerCommandOptions): Promis
     process.stderr.write(`${text}\n`);
   });
   try {
-    const result = await computeFor(workerUrl(url), engine);
+    const result = await computeFor(hostUrl(url), engine);
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     await engine.dispose();
@@ -62,14 +60,13 @@ function likelyStage(): StageSpec {
   };
 }
 
-/** `http://host:7070/` to `ws://host:7070/worker` */
-function workerUrl(url: string): URL {
+function hostUrl(url: string): URL {
   if (!URL.canParse(url) || !/^(https?|wss?):/.test(url)) {
     throw new UsageError(
       `expected the URL that the host printed, such as http://localhost:7070/, got '${url}'`,
     );
   }
-  return new URL('/worker', url.replace(/^http/, 'ws'));
+  return new URL(url.replace(/^ws/, 'http'));
 }
 
 function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
@@ -86,16 +83,13 @@ function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
         say(now);
       },
     });
-    const webSocket = new WebSocket(url, { perMessageDeflate: false, maxPayload: maxFrameBytes });
-    let heart: NodeJS.Timeout | undefined;
     const leave = (): void => {
       pipelineWorker.leave(stopped);
       // Before it is open, no connection tells of the end.
-      if (webSocket.readyState === WebSocket.CONNECTING) webSocket.terminate();
+      host.close();
     };
     process.once('SIGINT', leave).once('SIGTERM', leave);
     const end = (error: Error): void => {
-      clearInterval(heart);
       process.off('SIGINT', leave).off('SIGTERM', leave);
       if (status?.state === 'failed') {
         reject(new WorkerFailedError(`${status.detail} (${status.reason})`));
@@ -104,21 +98,7 @@ function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
         resolve({ steps, device: engine.device, ended });
       } else reject(new HostGoneError(`${url.host}: ${error.message}`));
     };
-    webSocket.on('open', () => {
-      const connection = pipelineWorker.join(
-        socketOf(webSocket, () => connection.pump()),
-        end,
-      );
-      heart = setInterval(() => connection.beat(), beatIntervalMs);
-      webSocket.on('message', (data, isBinary) => {
-        const bytes = bytesOf(data);
-        connection.receive(isBinary ? bytes : Buffer.from(bytes).toString('utf8'));
-      });
-      webSocket.on('close', () => {
-        connection.close(new ConnectionClosedError('the host closed the connection'));
-      });
-    });
-    webSocket.on('error', end);
+    const host = joinHost(url.origin, pipelineWorker, nodePlatform(), { lost: end });
   });
 }
 

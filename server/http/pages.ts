@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import express, { type Express } from 'express';
+import type { Links } from '../link/links';
 import { verificationRoutes, type Verifications } from './verification';
 
 /** The pages as Vite built them; the host runs beside them, or in tests from its source. */
@@ -9,7 +10,7 @@ export const builtPages = join(
 );
 
 /** All pages and what they fetch, for browsers that may compute. */
-export function pageRoutes(pages: string, verifications: Verifications): Express {
+export function pageRoutes(pages: string, links: Links, verifications: Verifications): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(express.static(pages, { index: false, redirect: false }));
@@ -19,6 +20,7 @@ export function pageRoutes(pages: string, verifications: Verifications): Express
   app.get('/verify', (_request, response) => {
     response.sendFile(join(pages, 'verify/index.html'));
   });
+  app.use('/api', links.routes());
   app.use('/api', verificationRoutes(verifications));
   app.use((_request, response) => {
     response

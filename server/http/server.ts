@@ -3,6 +3,8 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { networkInterfaces } from 'node:os';
 import type { Express } from 'express';
 import type { Certificates } from '../certificate/certificates';
+import { acceptWorker } from '../link/accept-worker';
+import { Links } from '../link/links';
 import { WorkerPool } from '../link/worker-pool';
 import { doorRoutes } from './door';
 import { secureHeaders } from './headers';
@@ -33,6 +35,7 @@ export interface HostServer {
   /** For other devices, where it listens on all addresses: plain, which leads to HTTPS. */
   readonly networkUrls: readonly string[];
   readonly pool: WorkerPool;
+  readonly links: Links;
   readonly verifications: Verifications;
   close(): Promise<void>;
 }
@@ -50,8 +53,10 @@ export async function startServer(
 ): Promise<HostServer> {
   const pool = new WorkerPool();
   const verifications = new Verifications();
-  const sockets = new WorkerSockets(pool);
-  const app = pageRoutes(pages, verifications);
+  let workers = 0;
+  const links = new Links((channel) => acceptWorker(channel, String(++workers), pool));
+  const sockets = new WorkerSockets(links);
+  const app = pageRoutes(pages, links, verifications);
   const names = namesAt(address, secure && (() => secure.certificates.names));
 
   /** @param door for visitors from elsewhere; without it they get what is asked for */
@@ -109,6 +114,7 @@ export async function startServer(
         ? networkAddresses().map((own) => urlOf('http:', own, listener.port))
         : [],
       pool,
+      links,
       verifications,
       close,
     };

@@ -1,28 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { maxFrameBytes } from '../../runtime/protocol/frame';
-import { acceptWorker } from '../link/accept-worker';
-import type { WorkerPool } from '../link/worker-pool';
-
-/** Control messages (JSON) and frames share this bound; a longer message closes the connection. */
-const maxMessageBytes = Math.max(maxFrameBytes, 1 << 20);
+import { maxRecordBytes } from '../../runtime/link/record';
+import type { Links } from '../link/links';
 
 /** Closing frames get this long to leave. */
 const goodbyeMs = 200;
 
-/** Turns requests for an upgrade at `/worker` into workers of the pool. */
+/** Turns requests for an upgrade at `/worker` into WebSockets of workers' links. */
 export class WorkerSockets {
-  readonly #pool: WorkerPool;
+  readonly #links: Links;
   readonly #server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
-    maxPayload: maxMessageBytes,
+    // A longer message closes the connection.
+    maxPayload: maxRecordBytes,
   });
-  #count = 0;
 
-  constructor(pool: WorkerPool) {
-    this.#pool = pool;
+  constructor(links: Links) {
+    this.#links = links;
   }
 
   /** @param refusal why the visitor may not join, where it may not */
@@ -39,7 +35,7 @@ export class WorkerSockets {
     else if (refusal !== undefined) refuse(socket, '403 Forbidden');
     else {
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        acceptWorker(webSocket, String(++this.#count), this.#pool);
+        this.#links.attach(webSocket, request.url ?? '');
       });
     }
   }

@@ -9,6 +9,7 @@ import {
   type StepRequest,
   type Transfer,
 } from '../../runtime/pipeline/stage';
+import type { LinkFacts } from '../../runtime/link/control';
 import type { Connection } from '../../runtime/protocol/connection';
 import { ProtocolError } from '../../runtime/protocol/error';
 import { describeAddress, type WireTensor } from '../../runtime/protocol/frame';
@@ -68,6 +69,8 @@ export class RemoteWorker implements PipelineStage {
   readonly device: string;
   /** The same on every connection of one worker. */
   readonly instance: string;
+  /** What carries each direction, where the worker could choose. */
+  readonly transport: LinkFacts | undefined;
   readonly memory: Hello['memory'];
   /** Resolves when the worker is gone, with the reason. */
   readonly gone: Promise<WorkerLostError>;
@@ -107,7 +110,9 @@ export class RemoteWorker implements PipelineStage {
     hello: Hello,
     connection: Connection<HostMessage, WorkerMessage>,
     limits: AnswerLimits = defaultLimits,
+    transport?: LinkFacts,
   ) {
+    this.transport = transport;
     this.id = id;
     this.engine = hello.engine;
     this.device = hello.device;

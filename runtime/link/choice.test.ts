@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { fastest, pairsOf, type Measured } from './choice';
+
+const all = new Set(['ws-0', 'ws-1', 'ws-2', 'get', 'post']);
+
+function print(pairs: readonly { down: string; up: string }[]): string[] {
+  return pairs.map(({ down, up }) => `${down}/${up}`);
+}
+
+test('each direction chooses for itself, simplest first', () => {
+  expect(print(pairsOf(all, 'auto'))).toEqual([
+    'websocket/websocket',
+    'websocket/websockets',
+    'websocket/https',
+    'websockets/websocket',
+    'websockets/websockets',
+    'websockets/https',
+    'https/websocket',
+    'https/websockets',
+    'https/https',
+  ]);
+});
+
+test('what is not open is no choice', () => {
+  expect(print(pairsOf(new Set(['get', 'post']), 'auto'))).toEqual(['https/https']);
+  // Of three WebSockets two: fewer lanes than the other end counts on.
+  expect(print(pairsOf(new Set(['ws-0', 'ws-1']), 'auto'))).toEqual(['websocket/websocket']);
+  expect(print(pairsOf(all, 'https'))).toEqual(['https/https']);
+  expect(print(pairsOf(new Set(['get', 'post']), 'websocket'))).toEqual(['https/https']);
+});
+
+function measured(text: string): Measured[] {
+  return text.split(' ').map((entry) => {
+    const [down = '', up = '', downRate, upRate] = entry.split('/');
+    return {
+      down: down as Measured['down'],
+      up: up as Measured['up'],
+      downBytesPerSecond: 1e6 * Number(downRate),
+      upBytesPerSecond: 1e6 * Number(upRate),
+    };
+  });
+}
+
+test.each([
+  // Chromium's and WebKit's rates of docs/benchmark-link.md, roundly.
+  ['websocket/websocket/47/55 https/websocket/174/56 https/https/199/130', 'https/https'],
+  ['websocket/websocket/150/150 https/websocket/122/62 https/https/160/14', 'websocket/websocket'],
+  // 2 / (1/100 + 1/100) = 100 against 2 / (1/1000 + 1/40) = 77
+  ['https/https/1000/40 websocket/websockets/100/100', 'websocket/websockets'],
+  // Within a tenth, the simpler one.
+  ['websocket/websocket/100/100 websockets/websockets/109/109', 'websocket/websocket'],
+  ['websocket/websocket/100/100 websockets/websockets/111/111', 'websockets/websockets'],
+  // A way that opens and carries nothing.
+  ['websocket/websocket/0/0 https/https/1/1', 'https/https'],
+])('%s', (rates, expected) => {
+  expect(print([fastest(measured(rates)) ?? { down: '', up: '' }])).toEqual([expected]);
+});

@@ -1,0 +1,181 @@
+import { ConnectionClosedError, type Socket } from '../protocol/connection';
+import { ProtocolError } from '../protocol/error';
+import { encodeRecord, recordHeaderBytes, type LinkRecord, type RecordKind } from './record';
+import { Sequencer } from './sequencer';
+
+/** One of the ways between the two ends: a WebSocket, or one direction over HTTPS requests. */
+export interface Lane {
+  readonly name: string;
+  /** Hands over a record; it may throw where the lane is gone. */
+  send(record: Uint8Array<ArrayBuffer>): void;
+  /** Bytes that were handed over and have not left yet. */
+  bufferedAmount(): number;
+  close(code: number, reason: string): void;
+}
+
+/** Who gets what comes over the link, whichever lane brought it. */
+export interface LinkHandlers {
+  /** A message of the connection, in order. */
+  receive(message: string | Uint8Array): void;
+  /** A record of the link itself, as it comes. Throwing closes the link with the error. */
+  note(lane: Lane, record: LinkRecord): void;
+  /** The link can't go on; called once. */
+  closed(error: Error): void;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+const encoder = new TextEncoder();
+const maxSequence = 0xffff_ffff;
+
+/**
+ * The messages of one connection over any number of lanes, in order and each once. The two
+ * directions choose their lanes for themselves, and may change them at any time: records carry
+ * their numbers, so that it does not matter which lane brings them.
+ */
+export class Link implements Socket {
+  /** Frames come with room for a record's header, so that none is copied. */
+  readonly headroom = recordHeaderBytes;
+  readonly #handlers: LinkHandlers;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #sequencer: Sequencer;
+  /** What was said before there was a lane. */
+  readonly #waiting: Uint8Array<ArrayBuffer>[] = [];
+  #out: readonly Lane[] = [];
+  /** Names of the lanes that the other end sends on. */
+  #in: readonly string[] = [];
+  #sequence = 0;
+  #closed: Error | undefined;
+
+  constructor(handlers: LinkHandlers) {
+    this.#handlers = handlers;
+    this.#sequencer = new Sequencer(({ kind, body }) => {
+      if (this.#closed) return;
+      handlers.receive(kind === 'text' ? decoder.decode(body) : body);
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#closed === undefined;
+  }
+
+  get lanes(): readonly Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  /** Throws ProtocolError `unexpected` when there is a lane of this name already. */
+  add(lane: Lane): void {
+    if (this.#lanes.has(lane.name)) {
+      throw new ProtocolError('unexpected', `link: expected one lane '${lane.name}', got a second`);
+    }
+    this.#lanes.set(lane.name, lane);
+  }
+
+  /**
+   * Sends on these lanes from now on, and expects what comes on those; names that are not there
+   * are left out. Throws ProtocolError `unexpected` where none is.
+   */
+  use(out: readonly string[], incoming: readonly string[]): void {
+    this.#out = this.find(out);
+    this.#in = incoming;
+    for (const record of this.#waiting.splice(0)) this.#send(record);
+  }
+
+  /** The lanes of these names. Throws ProtocolError `unexpected` where none is there. */
+  find(names: readonly string[]): Lane[] {
+    const found = names.flatMap((name) => this.#lanes.get(name) ?? []);
+    if (found.length > 0) return found;
+    const there = [...this.#lanes.keys()].join(', ') || 'none';
+    throw new ProtocolError(
+      'unexpected',
+      `link: expected one of the lanes that are open (${there}), got ${names.join(', ')}`,
+    );
+  }
+
+  sendText(message: string): void {
+    this.#enqueue('text', encoder.encode(message));
+  }
+
+  sendBinary(message: Uint8Array<ArrayBuffer>): void {
+    this.#enqueue('frame', message);
+  }
+
+  bufferedAmount(): number {
+    return this.#out.reduce((sum, lane) => sum + lane.bufferedAmount(), 0);
+  }
+
+  /** Sends a record of the link itself, behind what the lane has. */
+  sendNote(record: Uint8Array<ArrayBuffer>): void {
+    const [lane] = this.#out;
+    if (lane) lane.send(record);
+    else this.#waiting.push(record);
+  }
+
+  /** Takes a record that a lane brought. */
+  take(lane: Lane, record: LinkRecord): void {
+    if (this.#closed) return;
+    try {
+      if (record.kind === 'text' || record.kind === 'frame') this.#sequencer.take(record);
+      else this.#handlers.note(lane, record);
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /**
+   * To be called when a lane has ended: a link that was using it is lost. One that the other end
+   * closed has brought all that was sent on it; then the link is lost with the last such lane, so
+   * that what came last over another is heard.
+   */
+  lost(lane: Lane, why: string, wasClosed = false): void {
+    if (this.#lanes.get(lane.name) !== lane) return;
+    this.#lanes.delete(lane.name);
+    const isUsed = (other: Lane): boolean =>
+      this.#out.includes(other) || this.#in.includes(other.name);
+    if (!isUsed(lane) || (wasClosed && this.lanes.some(isUsed))) return;
+    this.fail(new ConnectionClosedError(why));
+  }
+
+  /** Ends a lane that neither end sends on any more. */
+  drop(lane: Lane): void {
+    this.#lanes.delete(lane.name);
+    lane.close(1000, 'not needed');
+  }
+
+  /** Ends the link with an error that its owner hears of. */
+  fail(error: Error): void {
+    if (this.#closed) return;
+    const code = error instanceof ProtocolError ? 1002 : 1000;
+    this.close(code, error.message.slice(0, 100), error);
+    this.#handlers.closed(error);
+  }
+
+  close(code: number, reason: string, error: Error = new ConnectionClosedError(reason)): void {
+    if (this.#closed) return;
+    this.#closed = error;
+    this.#waiting.length = 0;
+    for (const lane of this.#lanes.values()) lane.close(code, reason);
+    this.#lanes.clear();
+  }
+
+  #enqueue(kind: RecordKind, body: Uint8Array<ArrayBuffer>): void {
+    if (this.#closed) return;
+    if (this.#sequence > maxSequence) {
+      this.fail(new ConnectionClosedError('the link has carried 2^32 messages; a new one begins'));
+      return;
+    }
+    const record = encodeRecord({ kind, sequence: this.#sequence++, body });
+    if (this.#out.length === 0) this.#waiting.push(record);
+    else this.#send(record);
+  }
+
+  /** On the lane that has the least to send. */
+  #send(record: Uint8Array<ArrayBuffer>): void {
+    let best: Lane | undefined;
+    let least = Infinity;
+    for (const lane of this.#out) {
+      const amount = lane.bufferedAmount();
+      if (amount < least) [best, least] = [lane, amount];
+    }
+    best?.send(record);
+  }
+}

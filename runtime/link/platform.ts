@@ -1,0 +1,46 @@
+/*
+ * What the worker's end of a link takes from where it runs: a page's Web Worker, Node, or a test.
+ * Browsers' own types fit, and so do those of the `ws` package.
+ */
+
+export interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: 'open', listener: () => void): void;
+  /** Node's tells what was wrong, a browser's does not. */
+  addEventListener(type: 'error', listener: (event: object) => void): void;
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
+  addEventListener(
+    type: 'close',
+    listener: (event: { code: number; reason: string }) => void,
+  ): void;
+}
+
+export interface ResponseLike {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly body: {
+    getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> };
+  } | null;
+}
+
+/** One that can be ended, as with an AbortController. */
+export interface RequestLike {
+  readonly response: Promise<ResponseLike>;
+  abort(): void;
+}
+
+export interface LinkPlatform {
+  webSocket(url: string): WebSocketLike;
+  /** Undefined where there are WebSockets alone. A body is sent as it is, a GET has none. */
+  readonly request?: (url: string, body?: readonly Uint8Array<ArrayBuffer>[]) => RequestLike;
+  /** Time in ms. */
+  now(): number;
+  /** Calls once after so many ms. */
+  after(ms: number, call: () => void): void;
+  /** 32 hexadecimal digits that nobody can guess. */
+  randomId(): string;
+}

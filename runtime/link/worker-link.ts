@@ -1,0 +1,206 @@
+import { ConnectionClosedError } from '../protocol/connection';
+import { ProtocolError } from '../protocol/error';
+import { fastest, lanesOf, pairsOf, webSocketNames } from './choice';
+import type { Pair } from './choice';
+import { encodeControl, parseHostControl } from './control';
+import type { LinkFacts, TransportChoice, WorkerControl } from './control';
+import { RequestLane, ResponseLane } from './https-lanes';
+import { Link, type Lane } from './link';
+import { Measurement } from './measurement';
+import type { LinkPlatform } from './platform';
+import { encodeRecord, type LinkRecord } from './record';
+import { WebSocketLane, type LaneHandlers } from './websocket-lane';
+
+/** How long a WebSocket may take before the link goes over requests instead. */
+const webSocketLimitMs = 3_000;
+const requestLimitMs = 5_000;
+/** How long further lanes may take; those that take longer are left out. */
+const furtherLimitMs = 700;
+
+export interface WorkerLinkHandlers {
+  /** A message of the connection, in order. */
+  receive(message: string | Uint8Array): void;
+  /** A lane can take more. */
+  drained(): void;
+  /** What carries each direction now, and what it moved. */
+  chosen(facts: LinkFacts): void;
+  /** The link can't go on; called once, not for {@link Link.close}. */
+  closed(error: Error): void;
+}
+
+/** No way to the host works. */
+export class HostUnreachableError extends Error {
+  override readonly name = 'HostUnreachableError';
+}
+
+/** The worker's end of a link: opens the lanes, measures when the host asks for it, and chooses. */
+export class WorkerLink {
+  readonly link: Link;
+  /** `https://host:port`, without a path. */
+  readonly #origin: string;
+  readonly #platform: LinkPlatform;
+  readonly #handlers: WorkerLinkHandlers;
+  readonly #id: string;
+  readonly #measurement: Measurement;
+  /** Lanes on which the host has answered. */
+  readonly #opened = new Set<string>();
+  /** Who waits for a lane to open or to fail, by its name. */
+  readonly #openers = new Map<string, (error?: Error) => void>();
+
+  constructor(origin: string, platform: LinkPlatform, handlers: WorkerLinkHandlers) {
+    this.#origin = origin;
+    this.#platform = platform;
+    this.#handlers = handlers;
+    this.#id = platform.randomId();
+    this.link = new Link({
+      receive: (message) => handlers.receive(message),
+      note: (lane, record) => this.#note(lane, record),
+      closed: (error) => handlers.closed(error),
+    });
+    this.#measurement = new Measurement(this.link, platform);
+  }
+
+  /**
+   * Opens the first way that works: a WebSocket, or else requests. What is sent before waits.
+   * Throws {@link HostUnreachableError} where none does.
+   */
+  async open(): Promise<void> {
+    try {
+      await this.#openWebSocket('ws-0', webSocketLimitMs);
+      this.#use({ down: 'websocket', up: 'websocket' });
+    } catch (error) {
+      const why = messageOf(error);
+      if (!this.link.isOpen) throw new HostUnreachableError(why);
+      if (!this.#platform.request) throw new HostUnreachableError(`no WebSocket: ${why}`);
+      await this.#openRequests(requestLimitMs).catch((second: unknown) => {
+        this.link.close(1000, 'no way to the host works');
+        throw new HostUnreachableError(`no WebSocket: ${why}; no request: ${messageOf(second)}`);
+      });
+      this.#use({ down: 'https', up: 'https' });
+    }
+  }
+
+  async #measure(choice: TransportChoice): Promise<void> {
+    const tries: Promise<void>[] = [];
+    if (this.#opened.has('ws-0')) {
+      for (const name of webSocketNames.slice(1)) {
+        tries.push(this.#openWebSocket(name, furtherLimitMs));
+      }
+    }
+    if (!this.#opened.has('get')) tries.push(this.#openRequests(furtherLimitMs));
+    await Promise.allSettled(tries);
+    if (!this.link.isOpen) return;
+
+    const pairs = pairsOf(this.#opened, choice);
+    // What was asked for is taken as it is.
+    const asked = pairs.find(({ down, up }) => down === choice && up === choice);
+    const best = asked ?? fastest(await this.#measurement.measure(pairs)) ?? pairs[0];
+    if (!best) return;
+    this.#use(best);
+    this.#say({ type: 'measured' });
+    this.#dropIdleLanes(best);
+  }
+
+  /** Tells the host which lanes are used from now on, and uses them. */
+  #use(facts: LinkFacts): void {
+    if (!this.link.isOpen) return;
+    const down = lanesOf(facts.down, 'down');
+    const up = lanesOf(facts.up, 'up');
+    this.link.use(up, down);
+    this.#say({ type: 'use', down: [...down], up: [...up], facts });
+    this.#handlers.chosen(facts);
+  }
+
+  /** The first lane stays: what was sent on it may still be on the way. */
+  #dropIdleLanes({ down, up }: Pair): void {
+    const first = this.#opened.has('ws-0') ? ['ws-0'] : [];
+    const kept = new Set([...lanesOf(down, 'down'), ...lanesOf(up, 'up'), ...first]);
+    for (const lane of this.link.lanes) if (!kept.has(lane.name)) this.link.drop(lane);
+  }
+
+  #note(lane: Lane, { kind, sequence, body }: LinkRecord): void {
+    if (kind === 'probe') {
+      this.#measurement.takeProbe(sequence, body.length);
+      return;
+    }
+    const message = parseHostControl(body);
+    if (message.type === 'opened') {
+      this.#opened.add(lane.name);
+      this.#openers.get(lane.name)?.();
+    } else if (message.type === 'measure') {
+      this.#measure(message.transport).catch((error: unknown) => {
+        this.link.fail(error instanceof Error ? error : new Error(String(error)));
+      });
+    } else this.#measurement.take(message, lane);
+  }
+
+  #openWebSocket(name: string, limitMs: number): Promise<void> {
+    const url = this.#origin.replace(/^http/, 'ws');
+    const socket = this.#platform.webSocket(`${url}/worker?link=${this.#id}&lane=${name}`);
+    return this.#opening(name, limitMs, (handlers) => {
+      const lane = new WebSocketLane(name, socket, handlers);
+      socket.addEventListener('open', () => this.#say({ type: 'open' }, lane));
+      return lane;
+    });
+  }
+
+  async #openRequests(limitMs: number): Promise<void> {
+    const { request } = this.#platform;
+    if (!request) throw new ConnectionClosedError('there are WebSockets alone here');
+    const url = `${this.#origin}/api/link/${this.#id}`;
+    await this.#opening('get', limitMs, (handlers) => {
+      return new ResponseLane(`${url}/get`, this.#platform, request, handlers);
+    });
+    await this.#opening('post', limitMs, (handlers) => {
+      const lane = new RequestLane(`${url}/post`, this.#platform, request, handlers);
+      // Its first request is answered: what goes up comes through.
+      lane.onDrained = () => {
+        if (!this.#opened.has('post') && lane.bufferedAmount() === 0) {
+          this.#opened.add('post');
+          this.#openers.get('post')?.();
+        }
+        this.#handlers.drained();
+      };
+      this.#say({ type: 'open' }, lane);
+      return lane;
+    });
+  }
+
+  /** Resolves when the host has answered on the lane; otherwise the lane is given up. */
+  #opening(name: string, limitMs: number, open: (handlers: LaneHandlers) => Lane): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const lane = open({
+        take: (from, record) => this.link.take(from, record),
+        lost: (from, error, wasClosed) => {
+          this.#opened.delete(name);
+          if (error instanceof ProtocolError) this.link.fail(error);
+          else this.link.lost(from, error.message, wasClosed);
+          this.#openers.get(name)?.(error);
+        },
+      });
+      this.link.add(lane);
+      const settle = (error?: Error): void => {
+        if (!this.#openers.delete(name)) return;
+        if (!error) resolve();
+        else {
+          this.link.drop(lane);
+          reject(error);
+        }
+      };
+      this.#openers.set(name, settle);
+      this.#platform.after(limitMs, () => {
+        settle(new ConnectionClosedError(`no answer within ${limitMs / 1000} s`));
+      });
+    });
+  }
+
+  #say(message: WorkerControl, lane?: Lane): void {
+    const record = encodeRecord({ kind: 'control', sequence: 0, body: encodeControl(message) });
+    if (lane) lane.send(record);
+    else this.link.sendNote(record);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,171 @@
+import { encodeControl, maxLanes, parseWorkerControl } from '../../runtime/link/control';
+import type {
+  HostControl,
+  LinkFacts,
+  TransportChoice,
+  WorkerControl,
+} from '../../runtime/link/control';
+import { Link, type Lane } from '../../runtime/link/link';
+import { ProbeSender } from '../../runtime/link/probe';
+import { encodeRecord, type LinkRecord } from '../../runtime/link/record';
+import { ProtocolError } from '../../runtime/protocol/error';
+import type { HostLaneHandlers } from './host-lane';
+import type { ChannelHandlers, WorkerChannel } from './worker-channel';
+
+/** The worker measures for about a second; one that says nothing works over its first lane. */
+const settleLimitMs = 5_000;
+/** A WebSocket, or one request each way: what a worker needs to say hello. */
+const maxLanesBeforeHello = 3;
+
+/** The host's end of a link: takes lanes and does what the worker says about them. */
+export class HostLink implements WorkerChannel {
+  readonly headroom: number;
+  /** What carries each direction now. */
+  facts: LinkFacts | undefined;
+  readonly #link: Link;
+  readonly #choice: TransportChoice;
+  readonly #onEnd: () => void;
+  #handlers: ChannelHandlers | undefined;
+  /** The worker's hello was good. */
+  #isTrusted = false;
+  #settled: () => void = () => undefined;
+  #run: { number: number; sender: ProbeSender; down: Lane[] } | undefined;
+
+  constructor(choice: TransportChoice, onEnd: () => void) {
+    this.#choice = choice;
+    this.#onEnd = onEnd;
+    this.#link = new Link({
+      receive: (message) => this.#handlers?.receive(message),
+      note: (lane, record) => this.#note(lane, record),
+      closed: (error) => {
+        onEnd();
+        this.#settled();
+        this.#handlers?.closed(error);
+      },
+    });
+    this.headroom = this.#link.headroom;
+  }
+
+  listen(handlers: ChannelHandlers): void {
+    this.#handlers = handlers;
+  }
+
+  /** Takes what the worker opened. Throws ProtocolError for more lanes than a link may have. */
+  add(create: (handlers: HostLaneHandlers) => Lane): void {
+    const limit = this.#isTrusted ? maxLanes : maxLanesBeforeHello;
+    if (this.#link.lanes.length >= limit) {
+      throw new ProtocolError('unexpected', `link: expected at most ${limit} lanes, got one more`);
+    }
+    const lane = create({
+      take: (from, record) => this.#link.take(from, record),
+      drained: () => this.#handlers?.drained(),
+      lost: (from, error, wasClosed) => {
+        if (error instanceof ProtocolError) this.#link.fail(error);
+        else this.#link.lost(from, error.message, wasClosed);
+      },
+    });
+    try {
+      this.#link.add(lane);
+    } catch (error) {
+      lane.close(1002, 'a second lane of one name');
+      throw error;
+    }
+    // Nothing comes up on a response: its first record says that it comes through.
+    if (lane.name === 'get') this.#say({ type: 'opened' }, lane);
+  }
+
+  /** Takes a record from the body of a request. */
+  take(lane: Lane, record: LinkRecord): void {
+    this.#link.take(lane, record);
+  }
+
+  /** Ends the link for what came over a request. */
+  fail(error: Error): void {
+    this.#link.fail(error);
+  }
+
+  settle(): Promise<LinkFacts | undefined> {
+    this.#isTrusted = true;
+    this.#say({ type: 'measure', transport: this.#choice });
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#settled(), settleLimitMs).unref();
+      this.#settled = () => {
+        clearTimeout(timer);
+        resolve(this.facts);
+      };
+    });
+  }
+
+  sendText(message: string): void {
+    this.#link.sendText(message);
+  }
+
+  sendBinary(message: Uint8Array<ArrayBuffer>): void {
+    this.#link.sendBinary(message);
+  }
+
+  bufferedAmount(): number {
+    return this.#link.bufferedAmount();
+  }
+
+  close(code: number, reason: string): void {
+    this.#link.close(code, reason);
+    this.#onEnd();
+  }
+
+  #note(lane: Lane, { kind, sequence, body }: LinkRecord): void {
+    if (kind === 'probe') {
+      this.#expectTrust('a probe');
+      // On another lane it may come before the word that the run begins.
+      const back = sequence === this.#run?.number ? this.#run.down[0] : undefined;
+      this.#say({ type: 'took', run: sequence, bytes: body.length }, back);
+      return;
+    }
+    const message = parseWorkerControl(body);
+    switch (message.type) {
+      case 'open':
+        if (lane.name !== 'post') this.#say({ type: 'opened' }, lane);
+        break;
+      case 'use':
+        this.#link.use(message.down, message.up);
+        this.facts = message.facts;
+        break;
+      case 'measured':
+        this.#settled();
+        break;
+      default:
+        this.#expectTrust(message.type);
+        this.#takeProbing(message);
+    }
+  }
+
+  #takeProbing(message: Extract<WorkerControl, { run: number }>): void {
+    const { run: number } = message;
+    if (message.type === 'probe') {
+      this.#run?.sender.stop();
+      const down = this.#link.find(message.down);
+      const sender = new ProbeSender(number, down);
+      this.#run = { number, sender, down };
+      sender.start();
+      return;
+    }
+    if (this.#run?.number !== number) return;
+    const { sender, down } = this.#run;
+    if (message.type === 'took') sender.took(message.bytes);
+    else {
+      sender.stop();
+      for (const lane of down) this.#say({ type: 'probe-stopped', run: number }, lane);
+    }
+  }
+
+  #expectTrust(what: string): void {
+    if (this.#isTrusted) return;
+    throw new ProtocolError('unexpected', `link: expected hello first, got ${what}`);
+  }
+
+  #say(message: HostControl, lane?: Lane): void {
+    const record = encodeRecord({ kind: 'control', sequence: 0, body: encodeControl(message) });
+    if (lane) lane.send(record);
+    else this.#link.sendNote(record);
+  }
+}

@@ -1,0 +1,380 @@
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import express from 'express';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import type { LinkFacts, TransportChoice } from '../../runtime/link/control';
+import type { LinkPlatform } from '../../runtime/link/platform';
+import { maxRecordBytes } from '../../runtime/link/record';
+import { HostUnreachableError, WorkerLink } from '../../runtime/link/worker-link';
+import { Connection } from '../../runtime/protocol/connection';
+import type { WireTensor } from '../../runtime/protocol/frame';
+import {
+  parseHostMessage,
+  parseWorkerMessage,
+  type HostMessage,
+  type WorkerMessage,
+} from '../../runtime/protocol/message';
+import { Links } from './links';
+import { nodePlatform } from './node-platform';
+import type { WorkerChannel } from './worker-channel';
+
+/*
+ * Both ends over real sockets of this computer, with the worker's requests made by Node's fetch.
+ */
+
+const MiB = 1024 * 1024;
+
+/** What comes up before a test's end; then it is closed. */
+const open: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+interface Host {
+  readonly origin: string;
+  /** Connections that are open; destroying one is pulling its cable. */
+  readonly connections: Map<Socket, string>;
+}
+
+interface HostOptions {
+  readonly choice?: TransportChoice;
+  /** As where a proxy or a certificate stands in the way. */
+  readonly blocksWebSockets?: boolean;
+  readonly onChannel: (channel: WorkerChannel) => void;
+}
+
+async function startHost({ choice, blocksWebSockets, onChannel }: HostOptions): Promise<Host> {
+  const links = new Links(onChannel);
+  if (choice) links.choice = choice;
+  const app = express();
+  app.use('/api', links.routes());
+  const connections = new Map<Socket, string>();
+  const server = createServer((request, response) => {
+    connections.set(request.socket, request.url ?? '');
+    app(request, response);
+  });
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxRecordBytes });
+  server.on('upgrade', (request, socket, head) => {
+    if (blocksWebSockets) socket.destroy();
+    else {
+      connections.set(request.socket, request.url ?? '');
+      sockets.handleUpgrade(request, socket, head, (webSocket) => {
+        links.attach(webSocket, request.url ?? '');
+      });
+    }
+  });
+  server.on('connection', (socket) => {
+    connections.set(socket, '');
+    socket.on('close', () => connections.delete(socket));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  open.push(async () => {
+    for (const socket of connections.keys()) socket.destroy();
+    await new Promise((closed) => server.close(closed));
+  });
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections };
+}
+
+/** A page's platform in Node: requests too. */
+function pagePlatform(): LinkPlatform {
+  return {
+    ...nodePlatform(),
+    request: (url, body) => {
+      const abort = new AbortController();
+      const { signal } = abort;
+      const options = body ? { method: 'POST', body: new Blob([...body]), signal } : { signal };
+      return { response: fetch(url, options), abort: () => abort.abort() };
+    },
+  };
+}
+
+/** One end: what it took, in order, and how it ended. */
+class End {
+  readonly tensors: WireTensor[] = [];
+  readonly texts: string[] = [];
+  /** Which came when: `t` a text, `0` … a tensor's micro-batch. */
+  readonly order: string[] = [];
+  readonly closed: Promise<Error>;
+  #close: (error: Error) => void = () => undefined;
+  #waiting: { count: number; resolve: () => void } | undefined;
+
+  constructor() {
+    this.closed = new Promise((resolve) => (this.#close = resolve));
+  }
+
+  readonly handlers = {
+    message: (message: { type: string }) => {
+      this.texts.push(JSON.stringify(message));
+      this.order.push('t');
+      this.#check();
+    },
+    tensor: (tensor: WireTensor) => {
+      this.tensors.push(tensor);
+      this.order.push(String(tensor.microBatch));
+      this.#check();
+    },
+    closed: (error: Error) => this.#close(error),
+  };
+
+  /** Resolves when so many messages and tensors have come in all. */
+  have(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting = { count, resolve };
+      this.#check();
+    });
+  }
+
+  #check(): void {
+    if (this.#waiting && this.order.length >= this.#waiting.count) this.#waiting.resolve();
+  }
+}
+
+interface Joined {
+  readonly host: Host;
+  readonly hostEnd: End;
+  readonly workerEnd: End;
+  readonly hostSide: Connection<HostMessage, WorkerMessage>;
+  readonly workerSide: Connection<WorkerMessage, HostMessage>;
+  readonly channel: WorkerChannel;
+  /** The last that the worker told its page. */
+  readonly facts: () => LinkFacts | undefined;
+}
+
+async function join(
+  options: Omit<HostOptions, 'onChannel'> = {},
+  platform = pagePlatform(),
+): Promise<Joined> {
+  const hostEnd = new End();
+  const workerEnd = new End();
+  let accepted: (side: { hostSide: Joined['hostSide']; channel: WorkerChannel }) => void;
+  const accepting = new Promise<{ hostSide: Joined['hostSide']; channel: WorkerChannel }>(
+    (resolve) => (accepted = resolve),
+  );
+  const host = await startHost({
+    ...options,
+    onChannel: (channel) => {
+      const hostSide: Joined['hostSide'] = new Connection<HostMessage, WorkerMessage>(
+        channel,
+        parseWorkerMessage,
+        hostEnd.handlers,
+      );
+      channel.listen({
+        receive: (message) => hostSide.receive(message),
+        drained: () => hostSide.pump(),
+        closed: (error) => hostSide.close(error),
+      });
+      accepted({ hostSide, channel });
+    },
+  });
+  let facts: LinkFacts | undefined;
+  const made: { workerSide?: Joined['workerSide'] } = {};
+  const way = new WorkerLink(host.origin, platform, {
+    receive: (message) => made.workerSide?.receive(message),
+    drained: () => made.workerSide?.pump(),
+    chosen: (now) => {
+      facts = now;
+    },
+    closed: (error) => made.workerSide?.close(error),
+  });
+  await way.open();
+  const opened: Joined['workerSide'] = new Connection<WorkerMessage, HostMessage>(
+    way.link,
+    parseHostMessage,
+    workerEnd.handlers,
+  );
+  made.workerSide = opened;
+  open.push(() => opened.close(new Error('the test is over')));
+  const { hostSide, channel } = await accepting;
+  return { host, hostEnd, workerEnd, hostSide, workerSide: opened, channel, facts: () => facts };
+}
+
+function tensor(microBatch: number, length: number, kind: WireTensor['kind']): WireTensor {
+  const data = Float32Array.from({ length }, (_, index) => (index * 7 + microBatch) % 8191);
+  return { kind, step: 1, microBatch, tensorId: 0, shape: [length], dtype: 'f32', data };
+}
+
+function expectSame(received: readonly WireTensor[], sent: readonly WireTensor[]): void {
+  expect(received.map(({ microBatch }) => microBatch)).toEqual(
+    sent.map(({ microBatch }) => microBatch),
+  );
+  const wrong = received.filter(({ data }, index) => {
+    const expected = sent[index]?.data;
+    return data.length !== expected?.length || data.some((value, at) => value !== expected[at]);
+  });
+  expect(wrong.map(({ microBatch }) => microBatch)).toEqual([]);
+}
+
+const transports: readonly Exclude<TransportChoice, 'auto'>[] = [
+  'websocket',
+  'websockets',
+  'https',
+];
+
+describe.each(transports)('%s', (choice) => {
+  test('any sizes both ways arrive whole, once and in order', async () => {
+    const { hostEnd, workerEnd, hostSide, workerSide, channel, facts } = await join({ choice });
+    await channel.settle();
+    expect(facts()).toMatchObject({ down: choice, up: choice });
+    const sizes = fc.array(
+      fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 200_000 })),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    );
+    let numBefore = 0;
+    await fc.assert(
+      fc.asyncProperty(sizes, sizes, async (down, up) => {
+        hostEnd.tensors.length = hostEnd.order.length = 0;
+        workerEnd.tensors.length = workerEnd.order.length = 0;
+        const toWorker = down.map((length, index) => tensor(index, length, 'activation'));
+        const toHost = up.map((length, index) => tensor(index, length, 'gradient'));
+        for (const each of toWorker) void hostSide.sendTensor(each);
+        for (const each of toHost) void workerSide.sendTensor(each);
+        await Promise.all([workerEnd.have(down.length), hostEnd.have(up.length)]);
+        expectSame(workerEnd.tensors, toWorker);
+        expectSame(hostEnd.tensors, toHost);
+        numBefore += down.length;
+      }),
+      { numRuns: 8 },
+    );
+    expect(numBefore).toBeGreaterThan(0);
+  });
+
+  test('more than every window goes through', async () => {
+    const { workerEnd, hostEnd, hostSide, workerSide, channel } = await join({ choice });
+    await channel.settle();
+    const down = tensor(0, 5 * MiB, 'activation');
+    const up = tensor(0, 5 * MiB, 'gradient');
+    await Promise.all([hostSide.sendTensor(down), workerSide.sendTensor(up)]);
+    await Promise.all([workerEnd.have(1), hostEnd.have(1)]);
+    expectSame(workerEnd.tensors, [down]);
+    expectSame(hostEnd.tensors, [up]);
+  });
+
+  test('a cut in mid-frame ends both ends, and nothing half comes', async () => {
+    const { host, workerEnd, hostEnd, hostSide, channel } = await join({ choice });
+    await channel.settle();
+    const sent = Array.from({ length: 8 }, (_, index) => tensor(index, MiB, 'activation'));
+    const sending = Promise.allSettled(sent.map((each) => hostSide.sendTensor(each)));
+    await workerEnd.have(1);
+    for (const socket of host.connections.keys()) socket.destroy();
+    const [hostError, workerError] = await Promise.all([hostEnd.closed, workerEnd.closed]);
+    expect(hostError.name).toBe('ConnectionClosedError');
+    expect(workerError.name).toBe('ConnectionClosedError');
+    await sending;
+    expectSame(workerEnd.tensors, sent.slice(0, workerEnd.tensors.length));
+  });
+
+  test('a goodbye is heard before the end', async () => {
+    const { hostEnd, workerSide, channel } = await join({ choice });
+    await channel.settle();
+    workerSide.send({ type: 'leave', message: 'stopped on the device' });
+    workerSide.close(new Error('stopped on the device'));
+    await hostEnd.closed;
+    expect(hostEnd.texts).toEqual(['{"type":"leave","message":"stopped on the device"}']);
+  });
+});
+
+test('what was sent before there was a choice stays in order with what comes behind it', async () => {
+  const { workerEnd, hostEnd, hostSide, workerSide, channel } = await join();
+  const down = Array.from({ length: 30 }, (_, index) => tensor(index, 30_000, 'activation'));
+  const up = Array.from({ length: 30 }, (_, index) => tensor(index, 30_000, 'gradient'));
+  const settled = channel.settle();
+  for (const [index, each] of down.entries()) {
+    void hostSide.sendTensor(each);
+    void workerSide.sendTensor(up[index] ?? each);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  const facts = await settled;
+  await Promise.all([workerEnd.have(30), hostEnd.have(30)]);
+  expectSame(workerEnd.tensors, down);
+  expectSame(hostEnd.tensors, up);
+  expect(facts?.downBytesPerSecond).toBeGreaterThan(0);
+  expect(facts?.upBytesPerSecond).toBeGreaterThan(0);
+});
+
+test('where WebSockets are blocked the link goes over requests', async () => {
+  const { channel, facts, workerEnd, hostSide } = await join({ blocksWebSockets: true });
+  expect(facts()).toEqual({ down: 'https', up: 'https' });
+  expect(await channel.settle()).toMatchObject({ down: 'https', up: 'https' });
+  await hostSide.sendTensor(tensor(0, 1000, 'activation'));
+  await workerEnd.have(1);
+  expect(workerEnd.tensors).toHaveLength(1);
+});
+
+test('a choice that can not be had gives way to one that works', async () => {
+  const { channel } = await join({ blocksWebSockets: true, choice: 'websockets' });
+  expect(await channel.settle()).toMatchObject({ down: 'https', up: 'https' });
+});
+
+test('where nothing works the worker says what it tried', async () => {
+  const host = await startHost({ blocksWebSockets: true, onChannel: () => undefined });
+  const way = new WorkerLink(host.origin, nodePlatform(), {
+    receive: () => undefined,
+    drained: () => undefined,
+    chosen: () => undefined,
+    closed: () => undefined,
+  });
+  await expect(way.open()).rejects.toThrow(HostUnreachableError);
+  await expect(way.open()).rejects.toThrow('no WebSocket: socket hang up');
+});
+
+test('a request that broke before its answer is sent again, and taken once', async () => {
+  const platform = pagePlatform();
+  let numBroken = 0;
+  let numPosts = 0;
+  const { hostEnd, workerSide, facts } = await join(
+    { blocksWebSockets: true },
+    {
+      ...platform,
+      request: (url, body) => {
+        const request = platform.request?.(url, body);
+        if (!request) throw new Error('there are requests');
+        if (!body || numBroken === 3 || numPosts++ % 2 === 1) return request;
+        numBroken++;
+        // The host has taken it all; the answer is lost.
+        const response = request.response.then(() => Promise.reject(new Error('reset')));
+        return { ...request, response };
+      },
+    },
+  );
+  expect(facts()).toEqual({ down: 'https', up: 'https' });
+  const sent = Array.from({ length: 6 }, (_, index) => tensor(index, 1000, 'gradient'));
+  for (const each of sent) void workerSide.sendTensor(each);
+  await hostEnd.have(6);
+  expect(numBroken).toBe(3);
+  expectSame(hostEnd.tensors, sent);
+});
+
+test('a host that does not read bounds what the worker holds, and the other way', async () => {
+  const { host, hostSide, workerSide, channel } = await join({ choice: 'websockets' });
+  await channel.settle();
+  for (const socket of host.connections.keys()) socket.pause();
+  const sending = Array.from({ length: 12 }, (_, index) =>
+    workerSide.sendTensor(tensor(index, MiB, 'gradient')),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // Credit for 16 MiB: of twelve tensors of 4 MiB four have left at most.
+  const states = await Promise.all(
+    sending.map((each) => Promise.race([each.then(() => 'sent'), Promise.resolve('waits')])),
+  );
+  expect(states.filter((state) => state === 'sent').length).toBeLessThanOrEqual(4);
+  expect(hostSide.isOpen).toBe(true);
+  for (const socket of host.connections.keys()) socket.resume();
+  await Promise.all(sending);
+});
+
+test('several tabs have links of their own', async () => {
+  const joined = await Promise.all([join(), join(), join()]);
+  const settled = await Promise.all(joined.map(({ channel }) => channel.settle()));
+  for (const [tab, { hostSide, workerEnd }] of joined.entries()) {
+    const sent = [tensor(tab, 5000, 'activation')];
+    for (const each of sent) void hostSide.sendTensor(each);
+    await workerEnd.have(1);
+    expectSame(workerEnd.tensors, sent);
+  }
+  expect(settled.every((facts) => (facts?.downBytesPerSecond ?? 0) > 0)).toBe(true);
+});

@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Router } from 'express';
+import type { WebSocket } from 'ws';
+import type { Lane } from '../../runtime/link/link';
+import type { TransportChoice } from '../../runtime/link/control';
+import { RecordReader } from '../../runtime/link/record';
+import { ProtocolError } from '../../runtime/protocol/error';
+import { ResponseHostLane, WebSocketHostLane } from './host-lane';
+import { HostLink } from './host-link';
+import { PlainChannel, type WorkerChannel } from './worker-channel';
+
+/** Links at a time, of all workers; each may hold a frame or two that have come in part. */
+const maxLinks = 64;
+const linkId = /^[0-9a-f]{32}$/;
+const webSocketName = /^ws-[0-9]$/;
+
+/** What a link's requests go up on; the answers are what goes down on it, which is nothing. */
+const requestLane: Lane = {
+  name: 'post',
+  send: () => undefined,
+  bufferedAmount: () => 0,
+  close: () => undefined,
+};
+
+/** Joins the WebSockets and requests that come to the links that they belong to. */
+export class Links {
+  /** How new workers choose their transport. */
+  choice: TransportChoice = 'auto';
+  readonly #onChannel: (channel: WorkerChannel) => void;
+  readonly #links = new Map<string, HostLink>();
+
+  /** @param onChannel takes each new worker's channel */
+  constructor(onChannel: (channel: WorkerChannel) => void) {
+    this.#onChannel = onChannel;
+  }
+
+  /** Takes a WebSocket at `/worker`; `target` is the request's, with its query. */
+  attach(socket: WebSocket, target: string): void {
+    const query = new URLSearchParams(target.split('?')[1] ?? '');
+    const id = query.get('link');
+    const name = query.get('lane') ?? '';
+    if (id === null) {
+      this.#onChannel(new PlainChannel(socket));
+      return;
+    }
+    const link = webSocketName.test(name) ? this.#open(id) : undefined;
+    try {
+      if (!link) throw new ProtocolError('unexpected', 'expected a link and a lane of it');
+      link.add((handlers) => new WebSocketHostLane(name, socket, handlers));
+    } catch (error) {
+      socket.on('error', () => socket.terminate());
+      socket.close(1002, error instanceof Error ? error.message.slice(0, 100) : '');
+    }
+  }
+
+  /** `GET /link/ID/get`, a response that goes on, and `POST /link/ID/post`. */
+  routes(): Router {
+    const router = Router();
+    router.get('/link/:id/get', (request, response) => {
+      const link = this.#open(request.params.id);
+      if (!link) {
+        response.status(404).end();
+        return;
+      }
+      try {
+        link.add((handlers) => new ResponseHostLane(response, handlers));
+      } catch {
+        if (!response.headersSent) response.status(409);
+        response.end();
+      }
+    });
+    router.post('/link/:id/post', (request, response) => {
+      const link = this.#links.get(request.params.id);
+      // One that has ended comes to life again only by a GET.
+      if (!link) response.status(404).end();
+      else takeRecords(link, request, response);
+    });
+    return router;
+  }
+
+  #open(id: string): HostLink | undefined {
+    if (!linkId.test(id)) return undefined;
+    const known = this.#links.get(id);
+    if (known || this.#links.size >= maxLinks) return known;
+    const link = new HostLink(this.choice, () => this.#links.delete(id));
+    this.#links.set(id, link);
+    this.#onChannel(link);
+    return link;
+  }
+}
+
+/** Answers when all is taken; a request that was cut has brought the records that were whole. */
+function takeRecords(link: HostLink, request: IncomingMessage, response: ServerResponse): void {
+  const records = new RecordReader((record) => link.take(requestLane, record));
+  request.on('data', (piece: Buffer) => {
+    try {
+      records.push(piece);
+    } catch (error) {
+      link.fail(error instanceof Error ? error : new Error(String(error)));
+      request.destroy();
+    }
+  });
+  request.on('end', () => {
+    response.statusCode = records.isBetweenRecords ? 204 : 400;
+    response.end();
+  });
+  // Cut: the worker sends it again.
+  request.on('error', () => response.destroy());
+}
