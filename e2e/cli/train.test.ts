@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { totalBytes } from '../../runtime/webgpu/memory-use';
@@ -138,6 +138,42 @@ test('a second interrupt ends it at once, in the middle of a computation', async
   expect(await host.ended).toMatchObject({ code: 130, stdout: '' });
 }, 120_000);
 
+test('a run that was ended is gone on with, and ends where it would have', async () => {
+  const folder = await emptyFolder();
+  const options = [...small, '--steps', '24', '--optimizer', 'adamw', '--cut', 'none'];
+  const whole = trainResultOf(await runTandem(folder, ...options));
+  const host = startTandem(folder, ...options, '--run', 'halved');
+  const metrics = join(folder, 'halved', 'metrics.jsonl');
+  await expect
+    .poll(() => readFile(metrics, 'utf8').catch(() => ''), { timeout: 60_000 })
+    .toContain('"step":3,');
+  host.process.kill('SIGINT');
+  const first = trainResultOf(await host.ended);
+  expect(first.steps).toBeLessThan(24);
+  // As after a power cut: steps behind the checkpoint, the last one cut off.
+  await appendFile(metrics, `{"step":${first.steps + 1},"loss":9}\n{"step":${first.steps + 2},"lo`);
+
+  const resume = ['train', '--run', 'halved', '--resume', '--port', '0', '--json'];
+  const ended = await runTandem(folder, ...resume);
+  expect(ended.stderr).toContain(`Going on with halved after step ${first.steps} of 24.`);
+  const second = trainResultOf(ended);
+  expect(second).toMatchObject({ steps: 24, run: 'halved', stopped: false });
+  expect(second.losses).toEqual(whole.losses);
+  const [after, before] = await Promise.all(
+    [second, whole].map(({ checkpoint }) => loadCheckpoint(join(folder, checkpoint))),
+  );
+  expect(differences(after?.state, before?.state)).toEqual([]);
+  expect(after?.numBatchesTracked).toBe(before?.numBatchesTracked);
+  const lines = (await readFile(metrics, 'utf8')).trim().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { step: number }).step)).toEqual(
+    Array.from({ length: 24 }, (_, index) => index + 1),
+  );
+
+  const other = await runTandem(folder, ...resume, '--batch', '16', '--lr', '1');
+  expect(other.code).toBe(2);
+  expect(other.stderr).toContain('halved was started with: leave out --batch, --lr');
+}, 200_000);
+
 test('weights of an earlier run are where the next one starts', async () => {
   const folder = await emptyFolder();
   const train = [...small, '--cut', 'none', '--momentum', '0'];
@@ -164,6 +200,8 @@ test.each([
   [['--epochs', '1', '--steps', '1'], 2, '--epochs and --steps exclude each other'],
   [['--batch', 'many'], 2, 'Expected a whole number of 1 or more'],
   [['--recompute', 'sometimes'], 2, 'Allowed choices are auto, always, never'],
+  [['--resume'], 2, '--resume needs --run'],
+  [['--resume', '--run', 'nowhere'], 1, 'nowhere/run.json: expected the file of a run'],
   [['--model', 'vgg'], 2, 'Allowed choices are resnet18, resnet34, resnet50, resnet20'],
   [['--image-size', '3', '--model', 'resnet34'], 1, 'expected'],
   [['--data', 'nowhere'], 1, 'nowhere'],

@@ -100,6 +100,46 @@ test('killed at seven moments, the run ends where it would have', async () => {
   expect(stillHeld?.filter((index) => index < moments.length - 1)).toEqual([]);
 }, 120_000);
 
+test('a worker process whose cable is pulled comes back by itself', async () => {
+  const config = { ...smallRun, steps: 12, cut: ['layer2.1'] };
+  const data = noiseData(config, 4);
+  const undisturbed = await runTraining({
+    config: { ...config, cut: [] },
+    data,
+    hostEngine: new OnnxEngine({ numThreads: 1 }),
+  });
+  let pool: WorkerPool | undefined;
+  let isPulled = false;
+  const run = await runTraining({
+    config,
+    hostEngine: new OnnxEngine({ numThreads: 1 }),
+    onServer: async (url, hostPool) => {
+      pool = hostPool;
+      const cable = await layCable(url, ({ what, step }) => {
+        if (isPulled || what !== 'gradient' || step !== 3) return true;
+        isPulled = true;
+        cable.pull();
+        return false;
+      });
+      const child = startWorker(cable.url);
+      onTestFinished(() => void child.kill('SIGKILL'));
+    },
+    data: {
+      ...data,
+      batch: async (step) => {
+        while (step === 6 && pool?.workers.length === 0) await pause(5);
+        return data.batch(step);
+      },
+    },
+  });
+  expect(run.error).toBeUndefined();
+  expect(run.losses).toEqual(undisturbed.losses);
+  expect(differences(run.kept?.state, undisturbed.kept?.state)).toEqual([]);
+  expect(run.outcome?.rollbacks).toBe(1);
+  expect(run.notices.at(-1)).toMatch(/\(worker 2\) takes over from layer2\.1 on\.$/);
+  expect(run.steps.at(-1)?.cut).toEqual(['layer2.1']);
+}, 60_000);
+
 function startWorker(url: string): ChildProcess {
   const launcher = resolve('server/tandem.js');
   return spawn(process.execPath, [launcher, 'worker', url, '--threads', '1'], { stdio: 'ignore' });

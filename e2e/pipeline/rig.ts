@@ -187,6 +187,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
       hostStage: new LocalStage(hostEngine),
       pool: server.pool,
       start: { step: 0, state: initialize(buildResNet(config.model).units, config.seed) },
+      evaluatedStep: 0,
       waitFor: 0,
       workersFailed: new Promise(() => undefined),
       events: {

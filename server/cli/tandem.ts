@@ -2,13 +2,13 @@ import { Command, CommanderError, Option } from 'commander';
 import { CutError } from '../../runtime/model/cut';
 import { caseSets } from '../../runtime/verify/case-set';
 import { RunFolderError } from '../coordinator/run-folder';
-import { RunInterruptedError } from '../coordinator/records';
 import { engineChoices } from '../engine/choose-engine';
 import { certificate } from './certificate';
 import { dataset } from './dataset';
 import { portNumber, wholeNumber } from './options';
 import { train } from './train';
-import { addTrainOptions, type TrainOptions } from './train-options';
+import { addTrainOptions, givenOptions, type TrainOptions } from './train-options';
+import { TrainingFailedError } from './train-result';
 import { UsageError } from './usage-error';
 import { verify, type VerifyOptions } from './verify';
 import { worker, type WorkerCommandOptions } from './worker';
@@ -26,7 +26,7 @@ addTrainOptions(
   program
     .command('train')
     .description('train a network on a folder of pictures, one folder a class'),
-).action((options: TrainOptions) => train(options));
+).action((options: TrainOptions, command: Command) => train(options, givenOptions(command)));
 
 program
   .command('worker')
@@ -73,20 +73,22 @@ function exitCode(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has printed its own sentence; help and version count as done.
     if (error.exitCode === 0) return 0;
-    writeJsonError(error.message.replace(/^error: /, ''), null);
+    writeJsonError({ error: error.message.replace(/^error: /, ''), checkpoint: null });
     return wrongUsage;
   }
   const message = error instanceof Error ? error.message : String(error);
-  writeJsonError(message, error instanceof RunInterruptedError ? error.checkpoint : null);
+  const isTraining = error instanceof TrainingFailedError;
+  writeJsonError(isTraining ? error.result : { error: message, checkpoint: null });
   process.stderr.write(`tandem: ${message}\n`);
   if (process.env['TANDEM_DEBUG'] && error instanceof Error) {
     process.stderr.write(`${error.stack ?? ''}\n`);
   }
-  const isUsage = [UsageError, CutError, RunFolderError].some((kind) => error instanceof kind);
+  const cause = isTraining ? error.cause : error;
+  const isUsage = [UsageError, CutError, RunFolderError].some((kind) => cause instanceof kind);
   return isUsage ? wrongUsage : failed;
 }
 
-function writeJsonError(error: string, checkpoint: string | null): void {
+function writeJsonError(result: object): void {
   if (!process.argv.includes('--json')) return;
-  process.stdout.write(`${JSON.stringify({ error, checkpoint })}\n`);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
 }

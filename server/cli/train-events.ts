@@ -1,9 +1,8 @@
 import { saveCheckpoint } from '../checkpoint/save-checkpoint';
 import type { TrainConfig } from '../coordinator/config';
 import type { RunFolder } from '../coordinator/run-folder';
-import type { TrainerEvents } from '../coordinator/records';
+import type { Records, TrainerEvents } from '../coordinator/records';
 import type { TrainProgress } from './train-progress';
-import type { Records } from './train-result';
 
 export interface EventTargets {
   readonly config: TrainConfig;

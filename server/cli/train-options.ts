@@ -30,6 +30,7 @@ export interface TrainOptions {
   readonly weights?: string;
   readonly newHead: boolean;
   readonly run?: string;
+  readonly resume: boolean;
   readonly seed: number;
   readonly engine: EngineChoice;
   readonly threads?: number;
@@ -100,6 +101,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--weights <file>', 'start from a .safetensors file')
     .option('--new-head', 'with --weights: start with a fresh classifier', false)
     .option('--run <folder>', 'where the run is kept (default: a new one in runs/)')
+    .option('--resume', 'go on with the run in --run, from its newest checkpoint', false)
     .option('--seed <number>', 'decides weights, order and augmentation', wholeNumber(0), 0)
     .addOption(choice('--engine <name>', 'what the computer computes on', engineChoices, 'cpu'))
     .option(
@@ -125,6 +127,12 @@ export function addTrainOptions(command: Command): Command {
       portNumber,
     )
     .option('--json', 'end with the result as one line of JSON on standard output', false);
+}
+
+/** The names of the options that stood on the command line. */
+export function givenOptions(command: Command): ReadonlySet<string> {
+  const names = Object.keys(command.opts());
+  return new Set(names.filter((name) => command.getOptionValueSource(name) === 'cli'));
 }
 
 function choice(flags: string, text: string, choices: readonly string[], value: string): Option {

@@ -1,19 +1,13 @@
 import type { LinkFacts } from '../../runtime/link/control';
 import type { TrainConfig } from '../coordinator/config';
-import type {
-  EvaluationRecord,
-  StageRecord,
-  StepRecord,
-  TrainOutcome,
+import {
+  RunInterruptedError,
+  type EvaluationRecord,
+  type Records,
+  type StageRecord,
+  type TrainOutcome,
 } from '../coordinator/records';
 import { duration } from './train-progress';
-
-/** What a run has reported so far. */
-export interface Records {
-  readonly steps: StepRecord[];
-  readonly evaluations: EvaluationRecord[];
-  readonly links: LinkRecord[];
-}
 
 /** What carries the tensors of a worker that joined. */
 export interface LinkRecord extends Partial<LinkFacts> {
@@ -56,7 +50,8 @@ export interface TrainResult {
 
 export function trainResult(
   { step, checkpoint, stages, cut, stopped, rollbacks, stepsReplayed }: TrainOutcome,
-  { steps, evaluations, links }: Records,
+  { steps, evaluations }: Records,
+  links: readonly LinkRecord[],
   { schedule, seed, batchSize }: TrainConfig,
   run: string,
   bytes: { readonly sent: number; readonly received: number },
@@ -84,6 +79,38 @@ export function trainResult(
     run,
     checkpoint,
   };
+}
+
+/** The line that a `tandem train --json` ends with that has failed. */
+export interface FailedTraining {
+  readonly error: string;
+  /** Of the last whole step; null where there is none. */
+  readonly checkpoint: string | null;
+  /** Null where nothing came of the run and its folder is gone. */
+  readonly run: string | null;
+  readonly losses: readonly number[];
+  readonly evaluations: readonly EvaluationRecord[];
+  /** Steps done. */
+  readonly steps: number;
+}
+
+/** A run began and failed; knows what it had done until then. */
+export class TrainingFailedError extends Error {
+  override readonly name = 'TrainingFailedError';
+  readonly result: FailedTraining;
+
+  constructor(cause: unknown, { steps, evaluations }: Records, run: string | null) {
+    const error = cause instanceof Error ? cause.message : String(cause);
+    super(error, { cause });
+    this.result = {
+      error,
+      checkpoint: cause instanceof RunInterruptedError ? cause.checkpoint : null,
+      run,
+      losses: steps.map(({ loss }) => loss),
+      evaluations,
+      steps: steps.at(-1)?.step ?? 0,
+    };
+  }
 }
 
 /** The result in words; `ms` is the time of the whole command. */

@@ -2,44 +2,36 @@ import type { LinkFacts } from '../../runtime/link/control';
 import { describeTransport } from '../../runtime/link/description';
 import type { StageSpec } from '../../runtime/engine';
 import { defaultCut } from '../../runtime/model/cut';
-import { initialize } from '../../runtime/model/initialize';
-import { buildResNet } from '../../runtime/model/resnet';
 import { planStage } from '../../runtime/pipeline/assignment';
 import { LocalStage } from '../../runtime/pipeline/stage';
-import { loadWeights } from '../checkpoint/load-weights';
 import type { TrainConfig } from '../coordinator/config';
 import { planPipeline } from '../coordinator/plan';
-import { newRunPath, RunFolder } from '../coordinator/run-folder';
-import type { Snapshot } from '../coordinator/snapshots';
 import type { TrainOutcome } from '../coordinator/records';
 import { Trainer } from '../coordinator/trainer';
-import { openTrainingData } from '../data/training-data';
 import { chooseEngine } from '../engine/choose-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
 import { isLoopback, type HostServer } from '../http/server';
 import { phonesAskedFor, startPhones } from './phones';
+import { startRun } from './run-start';
 import { serve } from './serve';
 import { stopOnSignal } from './stop-on-signal';
-import { checkOptions, imageSizeOf, trainConfig } from './train-config';
 import { trainEvents } from './train-events';
 import type { TrainOptions } from './train-options';
 import { TrainProgress } from './train-progress';
-import { summary, trainResult, type Records } from './train-result';
+import { summary, TrainingFailedError, trainResult, type LinkRecord } from './train-result';
 
-/** `tandem train`: opens the data, serves the worker page, runs the training to its end. */
-export async function train(options: TrainOptions): Promise<void> {
-  checkOptions(options);
+/**
+ * `tandem train`: opens the data, serves the worker page, runs the training to its end.
+ * @param given the options that stood on the command line
+ * @throws TrainingFailedError once the run has a folder
+ */
+export async function train(options: TrainOptions, given: ReadonlySet<string>): Promise<void> {
   const started = Date.now();
-  const data = await openTrainingData({
-    folder: options.data,
-    imageSize: imageSizeOf(options),
-    batchSize: options.batch,
-    microBatchSize: options.microBatch,
-    seed: options.seed,
-    onNotice: say,
-  });
-  const config = trainConfig(options, data.classes.length, data.stepsPerEpoch);
-  const { start, trackedBatches } = await initialState(options, config);
+  const { config, data, start, trackedBatches, records, openFolder } = await startRun(
+    options,
+    given,
+    say,
+  );
   const server = await serve(options);
   server.links.choice = options.transport;
   const engine = await chooseEngine(options, hostStageSpec(config), say).catch(
@@ -51,14 +43,13 @@ export async function train(options: TrainOptions): Promise<void> {
   );
   const phones: HeadlessWorker[] = [];
   try {
-    const run = options.run ?? (await newRunPath(config.model.architecture, new Date()));
-    const folder = await RunFolder.create(run, config, { classes: data.classes });
+    const folder = await openFolder();
     announce(options, config, server);
     const progress = new TrainProgress(config, start.step);
-    const records: Records = { steps: [], evaluations: [], links: [] };
+    const links: LinkRecord[] = [];
     const notice = (text: string): void => progress.notice(text);
     server.pool.onJoin = (worker) => {
-      records.links.push({ worker: worker.id, device: worker.device, ...worker.transport });
+      links.push({ worker: worker.id, device: worker.device, ...worker.transport });
       notice(`Worker ${worker.id} joined: ${worker.device}${wayOf(worker.transport)}`);
       worker.idle(whyIdle(config));
     };
@@ -81,6 +72,7 @@ export async function train(options: TrainOptions): Promise<void> {
       hostStage,
       pool,
       start,
+      evaluatedStep: records.evaluations.at(-1)?.step ?? 0,
       events,
       waitFor,
       workersFailed,
@@ -91,16 +83,18 @@ export async function train(options: TrainOptions): Promise<void> {
     try {
       await startPhones(numPhones, server.url, phones, interrupt, notice);
       outcome = await trainer.run();
+      await folder.flush();
       farewell = 'The run is over.';
+    } catch (error) {
+      const isGone = await folder.removeUnused();
+      throw new TrainingFailedError(error, records, isGone ? null : folder.path);
     } finally {
       pool.onGone = () => undefined;
       progress.stop();
       stopListening();
       for (const worker of pool.workers) worker.finish(farewell);
-      await folder.removeUnused();
     }
-    await folder.flush();
-    const result = trainResult(outcome, records, config, run, pool.bytes);
+    const result = trainResult(outcome, records, links, config, folder.path, pool.bytes);
     say(summary(result, Date.now() - started));
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
@@ -113,21 +107,6 @@ export async function train(options: TrainOptions): Promise<void> {
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-async function initialState(
-  { weights, newHead, seed }: TrainOptions,
-  config: TrainConfig,
-): Promise<{ start: Snapshot; trackedBatches: number }> {
-  const model = buildResNet(config.model);
-  const fresh = initialize(model.units, seed);
-  if (weights === undefined) return { start: { step: 0, state: fresh }, trackedBatches: 0 };
-  const loaded = await loadWeights(weights, model, { replaceHead: newHead });
-  say(`Weights from ${weights}${newHead ? ', with a fresh classifier' : ''}.`);
-  return {
-    start: { step: 0, state: new Map([...fresh, ...loaded.state]) },
-    trackedBatches: loaded.numBatchesTracked,
-  };
 }
 
 function announce({ listen }: TrainOptions, config: TrainConfig, server: HostServer): void {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { StageEngine, StageSpec } from '../../runtime/engine';
 import { buildResNet } from '../../runtime/model/resnet';
-import { joinHost } from '../../runtime/worker/join-host';
+import { joinHost, type JoinedHost } from '../../runtime/worker/join-host';
 import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
 import { chooseEngine, type EngineOptions } from '../engine/choose-engine';
@@ -9,6 +10,9 @@ import { nodePlatform } from '../link/node-platform';
 import { UsageError } from './usage-error';
 
 const stopped = 'stopped at its terminal';
+/** Between two tries to reach a host that is gone, and how long it is tried. */
+const retryMs = 2_000;
+const patienceMs = 60_000;
 
 export interface WorkerCommandOptions extends EngineOptions {
   readonly json: boolean;
@@ -69,37 +73,54 @@ function hostUrl(url: string): URL {
   return new URL(url.replace(/^ws/, 'http'));
 }
 
-function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
-  return new Promise((resolve, reject) => {
-    let status: WorkerStatus | undefined;
-    let steps = 0;
-    const pipelineWorker = new PipelineWorker({
-      engine,
-      agent: `tandem worker, Node ${process.version}`,
-      instance: randomUUID(),
-      onStatus: (now) => {
-        status = now;
-        if (now.state === 'training') steps = now.step;
-        say(now);
-      },
-    });
-    const leave = (): void => {
-      pipelineWorker.leave(stopped);
-      // Before it is open, no connection tells of the end.
-      host.close();
-    };
-    process.once('SIGINT', leave).once('SIGTERM', leave);
-    const end = (error: Error): void => {
-      process.off('SIGINT', leave).off('SIGTERM', leave);
-      if (status?.state === 'failed') {
-        reject(new WorkerFailedError(`${status.detail} (${status.reason})`));
-      } else if (pipelineWorker.hasEnded) {
-        const ended = status?.state === 'finished' ? status.message : stopped;
-        resolve({ steps, device: engine.device, ended });
-      } else reject(new HostGoneError(`${url.host}: ${error.message}`));
-    };
-    const host = joinHost(url.origin, pipelineWorker, nodePlatform(), { lost: end });
+async function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
+  let status: WorkerStatus | undefined;
+  let steps = 0;
+  const pipelineWorker = new PipelineWorker({
+    engine,
+    agent: `tandem worker, Node ${process.version}`,
+    instance: randomUUID(),
+    onStatus: (now) => {
+      status = now;
+      if (now.state === 'training') steps = now.step;
+      say(now);
+    },
   });
+  let host: JoinedHost | undefined;
+  const leaving = new AbortController();
+  const leave = (): void => {
+    pipelineWorker.leave(stopped);
+    // Before it is open, no connection tells of the end.
+    host?.close();
+    leaving.abort();
+  };
+  process.once('SIGINT', leave).once('SIGTERM', leave);
+  try {
+    for (let lostAt: number | undefined; ; ) {
+      let hadJoined = false;
+      const error = await new Promise<Error>((lost) => {
+        const joined = (): void => {
+          hadJoined = true;
+        };
+        host = joinHost(url.origin, pipelineWorker, nodePlatform(), { joined, lost });
+      });
+      if (status?.state === 'failed') {
+        throw new WorkerFailedError(`${status.detail} (${status.reason})`);
+      }
+      if (pipelineWorker.hasEnded) {
+        const ended = status?.state === 'finished' ? status.message : stopped;
+        return { steps, device: engine.device, ended };
+      }
+      if (hadJoined) lostAt = Date.now();
+      if (lostAt === undefined || Date.now() - lostAt > patienceMs) {
+        throw new HostGoneError(`${url.host}: ${error.message}`);
+      }
+      process.stderr.write(`${url.host}: ${error.message}; trying again\n`);
+      await pause(retryMs, undefined, { signal: leaving.signal }).catch(() => undefined);
+    }
+  } finally {
+    process.off('SIGINT', leave).off('SIGTERM', leave);
+  }
 }
 
 function say(status: WorkerStatus): void {

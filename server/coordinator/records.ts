@@ -43,6 +43,12 @@ export interface Recoveries {
   readonly stepsReplayed: number;
 }
 
+/** What a run has reported so far. */
+export interface Records {
+  readonly steps: StepRecord[];
+  readonly evaluations: EvaluationRecord[];
+}
+
 export interface TrainerEvents {
   /** A sentence for the person at the terminal. */
   notice(text: string): void;

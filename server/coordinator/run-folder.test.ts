@@ -21,6 +21,8 @@ const config: TrainConfig = {
   seed: 0,
 };
 
+const facts = { classes: ['a', 'b'], data: 'shapes', pictures: { training: 8, validation: 2 } };
+
 async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-run-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -29,10 +31,10 @@ async function emptyFolder(): Promise<string> {
 
 test('an empty folder takes a run, and no second one', async () => {
   const path = await emptyFolder();
-  await RunFolder.create(path, config, { classes: ['a', 'b'] });
+  await RunFolder.create(path, config, facts);
   const text = await readFile(join(path, 'run.json'), 'utf8');
-  expect(JSON.parse(text)).toEqual({ classes: ['a', 'b'], config });
-  const again = RunFolder.create(path, { ...config, seed: 1 }, {});
+  expect(JSON.parse(text)).toEqual({ ...facts, config });
+  const again = RunFolder.create(path, { ...config, seed: 1 }, facts);
   await expect(again).rejects.toThrow(`${path} already holds a run; give --run another folder`);
   expect(await readFile(join(path, 'run.json'), 'utf8')).toBe(text);
 });
@@ -40,13 +42,13 @@ test('an empty folder takes a run, and no second one', async () => {
 test('a folder with anything in it is left alone', async () => {
   const path = await emptyFolder();
   await writeFile(join(path, 'metrics.jsonl'), 'mine');
-  await expect(RunFolder.create(path, config, {})).rejects.toThrow(`${path} is not empty; give`);
+  await expect(RunFolder.create(path, config, facts)).rejects.toThrow(`${path} is not empty; give`);
   expect(await readdir(path)).toEqual(['metrics.jsonl']);
 });
 
 test('two runs that start at once do not share a folder', async () => {
   const path = await emptyFolder();
-  const both = [0, 1].map(() => RunFolder.create(path, config, {}));
+  const both = [0, 1].map(() => RunFolder.create(path, config, facts));
   const outcomes = await Promise.allSettled(both);
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   const lost = outcomes.find(({ status }) => status === 'rejected');
@@ -57,7 +59,7 @@ test('a path through a file is one sentence with a remedy', async () => {
   const file = join(await emptyFolder(), 'file');
   await writeFile(file, '');
   for (const path of [file, join(file, 'run')]) {
-    const create = RunFolder.create(path, config, {});
+    const create = RunFolder.create(path, config, facts);
     await expect(create).rejects.toThrow(RunFolderError);
     await expect(create).rejects.toThrow(/^cannot keep the run in .+; give --run a folder/);
   }
@@ -75,7 +77,7 @@ test('runs of the same second are counted', async () => {
 test('a run that never began leaves nothing; one with a record or a checkpoint stays', async () => {
   const parent = await emptyFolder();
   const create = (name: string): Promise<RunFolder> =>
-    RunFolder.create(join(parent, name), config, {});
+    RunFolder.create(join(parent, name), config, facts);
   await (await create('unused')).removeUnused();
   const recorded = await create('recorded');
   recorded.record({ epoch: 1, accuracy: 1, loss: 0, count: 1 } as never);

@@ -1,7 +1,9 @@
 import { appendFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainConfig } from './config';
-import type { EvaluationRecord, StepRecord } from './records';
+import { writeAtomically } from '../checkpoint/atomic-file';
+import type { EvaluationRecord, Records, StepRecord } from './records';
+import type { RunFacts } from './saved-run';
 
 /** The folder holds something already, and nothing is overwritten; or it can't be made. */
 export class RunFolderError extends Error {
@@ -21,7 +23,7 @@ export class RunFolder {
    * Makes the folder and writes `run.json`.
    * @throws RunFolderError when there is something in it, or it can't be written
    */
-  static async create(path: string, config: TrainConfig, facts: object): Promise<RunFolder> {
+  static async create(path: string, config: TrainConfig, facts: RunFacts): Promise<RunFolder> {
     const folder = new RunFolder(path);
     try {
       await mkdir(path, { recursive: true });
@@ -37,6 +39,17 @@ export class RunFolder {
       throw unusable(path, error);
     }
     return folder;
+  }
+
+  /**
+   * Opens a run's folder to go on in it, with `metrics.jsonl` as far as these records.
+   * @throws CheckpointError when that can't be written
+   */
+  static async reopen(path: string, { steps, evaluations }: Records): Promise<RunFolder> {
+    const lines = [...steps, ...evaluations].sort((a, b) => a.step - b.step);
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+    await writeAtomically(join(path, 'metrics.jsonl'), [Buffer.from(text)]);
+    return new RunFolder(path);
   }
 
   get checkpoints(): string {
@@ -57,19 +70,24 @@ export class RunFolder {
     return this.#writing;
   }
 
-  /** Takes the folder away again where nothing but `run.json` came: the run never began. */
-  async removeUnused(): Promise<void> {
+  /**
+   * Takes the folder away again where nothing but `run.json` came: the run never began.
+   * @returns whether it is gone
+   */
+  async removeUnused(): Promise<boolean> {
     try {
       await this.#writing;
       if ((await readdir(this.path)).some((name) => !['run.json', 'checkpoints'].includes(name))) {
-        return;
+        return false;
       }
       // Fails while there is a checkpoint in it, and so keeps the run.
       await rmdir(this.checkpoints);
       await rm(join(this.path, 'run.json'));
       await rmdir(this.path);
+      return true;
     } catch {
       // Something else was put there, or the disk is gone: what is left does no harm.
+      return false;
     }
   }
 }

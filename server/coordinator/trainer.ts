@@ -18,6 +18,8 @@ export interface TrainerOptions {
   readonly hostStage: PipelineStage;
   readonly pool: WorkerPool;
   readonly start: Snapshot;
+  /** The step of the last evaluation before the start; 0 for none. */
+  readonly evaluatedStep: number;
   readonly events: TrainerEvents;
   /** Workers to wait for before the first step; a fixed cut waits for as many as it needs. */
   readonly waitFor: number;
@@ -49,13 +51,13 @@ export class Trainer {
   #stopping = false;
 
   constructor(options: TrainerOptions) {
-    const { config, pool, events, start } = options;
+    const { config, pool, events, start, evaluatedStep } = options;
     this.#options = options;
     this.#snapshots = new Snapshots(start);
     this.#candidates = new Candidates(config, pool, (text) => events.notice(text));
     this.#stateStep = start.step;
     this.#doneStep = start.step;
-    this.#evaluatedStep = start.step;
+    this.#evaluatedStep = evaluatedStep;
     this.#keptStep = start.step;
   }
 

@@ -43,6 +43,8 @@ interface BatchPlace {
 export class DataLoader implements TrainingData {
   readonly classes: readonly string[];
   readonly stepsPerEpoch: number;
+  /** Pictures of the training split. */
+  readonly trainingCount: number;
   readonly validationCount: number;
   readonly #dataset: Dataset;
   readonly #options: DataLoaderOptions;
@@ -69,6 +71,7 @@ export class DataLoader implements TrainingData {
     this.#options = options;
     this.classes = dataset.classes;
     this.stepsPerEpoch = Math.floor(count / batchSize);
+    this.trainingCount = count;
     this.validationCount = dataset.validation.length;
     this.#reader = new PictureReader({
       imageSize,
