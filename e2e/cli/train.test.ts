@@ -5,8 +5,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { totalBytes } from '../../runtime/webgpu/memory-use';
 import { loadCheckpoint } from '../../server/checkpoint/load-checkpoint';
 import { startHeadlessWorker } from '../../server/headless/headless-worker';
+import type { FailedTraining } from '../../server/cli/train-result';
 import { differences } from '../pipeline/rig';
-import { emptyFolder, runTandem, startTandem, trainResultOf } from './run-tandem';
+import { emptyFolder, lastJson, runTandem, startTandem, trainResultOf } from './run-tandem';
 
 const small = [
   ...['train', '--data', 'shapes', '--model', 'resnet20', '--seed', '7', '--port', '0'],
@@ -91,7 +92,7 @@ test('a worker that is killed in mid-run costs nothing but time', async () => {
   expect(differences(after?.state, before?.state)).toEqual([]);
   // It is told of once.
   expect(ended.stderr.match(/Worker 1 .*gone/g)).toHaveLength(1);
-}, 120_000);
+}, 200_000);
 
 test('a browser that opens the page of a running training takes its part', async () => {
   const folder = await emptyFolder();
@@ -137,6 +138,18 @@ test('a second interrupt ends it at once, in the middle of a computation', async
   host.process.kill('SIGINT');
   expect(await host.ended).toMatchObject({ code: 130, stdout: '' });
 }, 120_000);
+
+test('a run that fails says what it had done', async () => {
+  const folder = await emptyFolder();
+  const ended = await runTandem(folder, ...small, '--steps', '9', '--lr', '1e30', '--cut', 'none');
+  expect(ended.code).toBe(1);
+  const { error, ...result } = lastJson(ended) as FailedTraining;
+  expect(error).toMatch(/^Step \d: the loss is (NaN|Infinity); .+ was the last whole one/);
+  expect(result.losses).toHaveLength(result.steps);
+  expect(result.losses[0]).toBeGreaterThan(1);
+  expect(existsSync(join(folder, String(result.run), 'run.json'))).toBe(true);
+  expect((await loadCheckpoint(join(folder, String(result.checkpoint)))).step).toBe(result.steps);
+}, 60_000);
 
 test('a run that was ended is gone on with, and ends where it would have', async () => {
   const folder = await emptyFolder();
