@@ -27,7 +27,11 @@ export function optimize(
  * checker: all arrays have one length.
  */
 
-/** `torch.optim.SGD` without dampening: g += weightDecay p; buffer = momentum buffer + g; … */
+/**
+ * `torch.optim.SGD` without dampening: g += weightDecay p; buffer = momentum buffer + g; …
+ *
+ * A loop for each case: one with the cases inside takes half as long again.
+ */
 function sgd(
   { momentum, nesterov, weightDecay }: Extract<OptimizerConfig, { kind: 'sgd' }>,
   learningRate: number,
@@ -35,16 +39,27 @@ function sgd(
   gradient: Float32Array,
   buffer: Float32Array | undefined,
 ): void {
-  for (let index = 0; index < parameter.length; index++) {
-    const value = parameter[index] ?? 0;
-    const slope = (gradient[index] ?? 0) + weightDecay * value;
-    let direction = slope;
-    if (buffer) {
+  if (!buffer) {
+    for (let index = 0; index < parameter.length; index++) {
+      const value = parameter[index] ?? 0;
+      parameter[index] = value - learningRate * ((gradient[index] ?? 0) + weightDecay * value);
+    }
+  } else if (nesterov) {
+    for (let index = 0; index < parameter.length; index++) {
+      const value = parameter[index] ?? 0;
+      const slope = (gradient[index] ?? 0) + weightDecay * value;
       const moved = Math.fround(momentum * (buffer[index] ?? 0) + slope);
       buffer[index] = moved;
-      direction = nesterov ? slope + momentum * moved : moved;
+      parameter[index] = value - learningRate * (slope + momentum * moved);
     }
-    parameter[index] = value - learningRate * direction;
+  } else {
+    for (let index = 0; index < parameter.length; index++) {
+      const value = parameter[index] ?? 0;
+      const slope = (gradient[index] ?? 0) + weightDecay * value;
+      const moved = Math.fround(momentum * (buffer[index] ?? 0) + slope);
+      buffer[index] = moved;
+      parameter[index] = value - learningRate * moved;
+    }
   }
 }
 

@@ -10,8 +10,9 @@ import {
 interface Ordered {
   readonly convolution: Convolution;
   readonly order: WeightOrder;
-  /** Undefined until it is asked for after a change of the parameter. */
+  /** Undefined until it is first asked for; then written over after each change of the parameter. */
   data: Float32Array | undefined;
+  isOutdated: boolean;
 }
 
 /**
@@ -27,7 +28,7 @@ export class OrderedWeights {
         const order = wantedOrder(convolution, blockSize);
         const name = orderedName(convolution.weight, order);
         if (name === convolution.weight) continue;
-        this.#weights.set(name, { convolution, order, data: undefined });
+        this.#weights.set(name, { convolution, order, data: undefined, isOutdated: true });
       }
     }
   }
@@ -40,14 +41,18 @@ export class OrderedWeights {
     const weight = this.#weights.get(name);
     if (!weight) return undefined;
     const { convolution, order } = weight;
+    if (!weight.isOutdated) return weight.data;
     const source = parameter(convolution.weight);
-    weight.data ??= source && inOrder(convolution, source, order);
+    if (!source) return undefined;
+    weight.data ??= new Float32Array(countOf(convolution));
+    putInOrder(convolution, source, order, weight.data);
+    weight.isOutdated = false;
     return weight.data;
   }
 
   /** The parameters have changed. */
   drop(): void {
-    for (const weight of this.#weights.values()) weight.data = undefined;
+    for (const weight of this.#weights.values()) weight.isOutdated = true;
   }
 
   bytes(): number {
@@ -56,20 +61,26 @@ export class OrderedWeights {
   }
 }
 
-function inOrder(
+function putInOrder(
   convolution: Convolution,
   weight: Float32Array,
   { rotated, blockSize }: WeightOrder,
-): Float32Array {
+  into: Float32Array,
+): void {
   const { inChannels, outChannels, kernel } = convolution;
-  if (blockSize === undefined) return rotated ? rotate(convolution, weight) : weight;
-  const channels = rotated ? [inChannels, outChannels] : [outChannels, inChannels];
-  return blockWeights(weight, [...channels, kernel, kernel], blockSize, { rotated });
+  if (blockSize === undefined) {
+    rotate(convolution, weight, into);
+  } else {
+    const channels = rotated ? [inChannels, outChannels] : [outChannels, inChannels];
+    blockWeights(weight, [...channels, kernel, kernel], blockSize, { rotated, into });
+  }
 }
 
-function rotate(convolution: Convolution, weight: Float32Array): Float32Array {
-  const { inChannels, outChannels, kernel } = convolution;
-  const rotated = new Float32Array(countOf(convolution));
+function rotate(
+  { inChannels, outChannels, kernel }: Convolution,
+  weight: Float32Array,
+  rotated: Float32Array,
+): void {
   const size = kernel * kernel;
   for (let out = 0; out < outChannels; out++) {
     for (let input = 0; input < inChannels; input++) {
@@ -78,7 +89,6 @@ function rotate(convolution: Convolution, weight: Float32Array): Float32Array {
       for (let tap = 0; tap < size; tap++) rotated[last - tap] = weight[from + tap] ?? 0;
     }
   }
-  return rotated;
 }
 
 function countOf({ inChannels, outChannels, kernel }: Convolution): number {

@@ -18,7 +18,7 @@ export interface Work {
 export type StateFiles = Readonly<Record<string, readonly [string, readonly number[]]>>;
 
 /**
- * One message a line, one JSON reply a line. `load`: {}; `train`: {ms, updateMs} of a step of one
+ * One message a line, one JSON reply a line. `load`: {ms} of what the engine took, files aside; `train`: {ms, updateMs} of a step of one
  * micro-batch; `infer`: {ms}; `results`: {files} of the gradients of the last step and of the
  * output with running statistics; `peak`: {mb} resident at most until now.
  */
@@ -28,7 +28,7 @@ export type Message =
   | { readonly kind: 'results'; readonly folder: string };
 
 export interface Replies {
-  readonly load: object;
+  readonly load: { readonly ms: number };
   readonly train: { readonly ms: number; readonly updateMs: number };
   readonly infer: { readonly ms: number };
   readonly results: { readonly files: Readonly<Record<string, string>> };

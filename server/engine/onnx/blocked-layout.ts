@@ -85,15 +85,18 @@ function spreadBlocks(
  *
  * With `rotated` the weight is read as (I, O, k, k), turned by half a turn: that of the input
  * gradient, without a copy in between. Written in order of the result, block by block, so that
- * what a block reads stays in the cache: a whole network's weights are reordered every step.
+ * what a block reads stays in the cache: a whole network's weights are reordered every step. For
+ * the same reason they can be put `into` an array that is there: claiming a new one takes as long.
  */
 export function blockWeights(
   weight: Float32Array,
   [outChannels = 0, inChannels = 0, height = 0, width = 0]: Shape,
   blockSize: number,
-  { rotated }: { rotated: boolean } = { rotated: false },
+  {
+    rotated = false,
+    into: blocked = new Float32Array(weight.length),
+  }: { rotated?: boolean; into?: Float32Array } = {},
 ): Float32Array {
-  const blocked = new Float32Array(weight.length);
   const taps = height * width;
   const inBlockSize = isPicture(inChannels) ? 1 : blockSize;
   const outStride = rotated ? taps : inChannels * taps;
