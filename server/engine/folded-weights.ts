@@ -1,6 +1,6 @@
 import { foldedBiasName, foldedWeightName, type FoldedConvolution } from './graphs/folding';
 import { orderedName } from './graphs/names';
-import { blockWeights } from './onnx/blocked-layout';
+import { blockWeights } from './onnx/blocked-weights';
 import { forwardWeightOrder } from './operations/convolution';
 
 /**

@@ -84,6 +84,11 @@ const stages: [string, StageSpec, Shape][] = [
     [64, 8, 8],
   ],
   [
+    'a block of samples, whose weight gradients are blocked convolutions',
+    specOf(unitsOf('resnet20', 'layer2.0'), [16, 9, 7], { microBatchSize: 16 }),
+    [32, 5, 4],
+  ],
+  [
     'last stage, with the loss',
     specOf(unitsOf('resnet20', 'layer3.1', 'layer3.2', 'head'), [64, 4, 4], {
       microBatchSize: 3,

@@ -3,6 +3,7 @@ import type { BatchNorm, Operation } from '../../runtime/model/graph';
 import { outputShapeOf } from '../../runtime/model/graph';
 import { ReferenceStage } from '../../runtime/reference/stage';
 import type { Shape } from '../../runtime/tensor';
+import { findBlockSize } from './onnx/blocked-layout';
 import { OnnxEngine } from './onnx-engine';
 import { at64, normal, randomState, relativeError, specOf, unitOf } from './stage-fixture';
 
@@ -38,7 +39,14 @@ function batchNorm(channels: number): BatchNorm {
 const maxPool = { kind: 'maxPool', ...ends, kernel: 3, stride: 2, padding: 1 } as const;
 const padShortcut = { kind: 'padShortcut', ...ends, inChannels: 6, outChannels: 12 } as const;
 
+// As many samples as a block has channels: the weight gradient's blocked convolution.
+const block = (await findBlockSize()) ?? 16;
+
 const cases: [string, Operation, Shape, number][] = [
+  ['convolution 3x3, a block of samples', convolution(16, 32, 3, 1), [16, 7, 5], block],
+  ['convolution 3x3 stride 2, even size', convolution(32, 16, 3, 2), [32, 8, 6], block],
+  ['convolution 3x3 stride 2, odd size', convolution(16, 16, 3, 2), [16, 9, 7], block],
+  ['convolution 1x1, a block of samples', convolution(16, 16, 1, 1), [16, 5, 3], block],
   ['convolution 1x1', convolution(8, 5, 1, 1), [8, 5, 7], 3],
   ['convolution 1x1 stride 2', convolution(6, 16, 1, 2), [6, 8, 9], 2],
   ['convolution 3x3', convolution(16, 16, 3, 1), [16, 8, 8], 4],

@@ -1,6 +1,6 @@
 import type { Convolution } from '../../runtime/model/graph';
 import { orderedName } from './graphs/names';
-import { blockWeights } from './onnx/blocked-layout';
+import { rotateBlocks, unblockWeights } from './onnx/blocked-weights';
 import {
   forwardWeightOrder,
   inputGradientWeightOrder,
@@ -9,6 +9,8 @@ import {
 
 interface Ordered {
   readonly convolution: Convolution;
+  /** Block size of the parameter. */
+  readonly keptIn: number | undefined;
   readonly order: WeightOrder;
   /** Undefined until it is first asked for; then written over after each change of the parameter. */
   data: Float32Array | undefined;
@@ -16,36 +18,35 @@ interface Ordered {
 }
 
 /**
- * The weights of convolutions in the orders in which graphs read them: rotated, in blocks. Each is
- * made once after an optimizer step, not once a micro-batch.
+ * The weights of convolutions in the other orders in which graphs read them: those of the input
+ * gradients. Each is made once after an optimizer step, not once a micro-batch.
  */
 export class OrderedWeights {
   readonly #weights = new Map<string, Ordered>();
 
   constructor(convolutions: readonly Convolution[], blockSize: number | undefined) {
     for (const convolution of convolutions) {
-      for (const wantedOrder of [forwardWeightOrder, inputGradientWeightOrder]) {
-        const order = wantedOrder(convolution, blockSize);
-        const name = orderedName(convolution.weight, order);
-        if (name === convolution.weight) continue;
-        this.#weights.set(name, { convolution, order, data: undefined, isOutdated: true });
-      }
+      const { blockSize: keptIn } = forwardWeightOrder(convolution, blockSize);
+      const order = inputGradientWeightOrder(convolution, blockSize);
+      if (!order.rotated && keptIn === undefined) continue;
+      const name = orderedName(convolution.weight, order);
+      this.#weights.set(name, { convolution, keptIn, order, data: undefined, isOutdated: true });
     }
   }
 
-  /** @param parameter gives a convolution's weights in their own order */
+  /** @param parameter gives a convolution's weights in the order of the forward */
   get(
     name: string,
     parameter: (name: string) => Float32Array | undefined,
   ): Float32Array | undefined {
     const weight = this.#weights.get(name);
     if (!weight) return undefined;
-    const { convolution, order } = weight;
+    const { convolution } = weight;
     if (!weight.isOutdated) return weight.data;
     const source = parameter(convolution.weight);
     if (!source) return undefined;
     weight.data ??= new Float32Array(countOf(convolution));
-    putInOrder(convolution, source, order, weight.data);
+    putInOrder(weight, source, weight.data);
     weight.isOutdated = false;
     return weight.data;
   }
@@ -62,18 +63,19 @@ export class OrderedWeights {
 }
 
 function putInOrder(
-  convolution: Convolution,
+  { convolution, keptIn, order }: Ordered,
   weight: Float32Array,
-  { rotated, blockSize }: WeightOrder,
   into: Float32Array,
 ): void {
   const { inChannels, outChannels, kernel } = convolution;
-  if (blockSize === undefined) {
-    rotate(convolution, weight, into);
-  } else {
-    const channels = rotated ? [inChannels, outChannels] : [outChannels, inChannels];
-    blockWeights(weight, [...channels, kernel, kernel], blockSize, { rotated, into });
+  const shape = [outChannels, inChannels, kernel, kernel];
+  if (order.blockSize !== undefined) {
+    rotateBlocks(weight, shape, order.blockSize, into);
+    return;
   }
+  const plain = keptIn === undefined ? weight : unblockWeights(weight, shape, keptIn);
+  if (order.rotated) rotate(convolution, plain, into);
+  else into.set(plain);
 }
 
 function rotate(

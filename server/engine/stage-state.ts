@@ -9,13 +9,18 @@ import {
 } from '../../runtime/tensor';
 import { FoldedWeights } from './folded-weights';
 import { foldedConvolutions } from './graphs/folding';
+import { orderedName } from './graphs/names';
 import { stageGraph } from './graphs/stage-graph';
+import { blockWeights, unblockWeights } from './onnx/blocked-weights';
+import { forwardWeightOrder } from './operations/convolution';
 import { optimize } from './optimizer';
 import { OrderedWeights } from './ordered-weights';
 
 interface Held {
   readonly shape: Shape;
   readonly data: Float32Array;
+  /** Of a convolution's weights that are kept in the blocked layout, and all that goes with them. */
+  readonly blockSize?: number;
 }
 
 interface Parameter extends Held {
@@ -24,10 +29,17 @@ interface Parameter extends Held {
   gradient: Float32Array | undefined;
 }
 
-/** What a stage keeps from step to step: parameters, buffers, optimizer state, gradients. */
+/**
+ * What a stage keeps from step to step: parameters, buffers, optimizer state, gradients.
+ *
+ * A convolution's weights are kept in the order in which the forward reads them, and their
+ * gradients come in it: the optimizer asks for no order, and nothing is reordered for the forward.
+ */
 export class StageState {
   readonly #spec: StageSpec;
   readonly #parameters = new Map<string, Parameter>();
+  /** Parameters that are kept in blocks, by the names under which graphs read them. */
+  readonly #inBlocks = new Map<string, Parameter>();
   readonly #buffers = new Map<string, Held>();
   readonly #orderedWeights: OrderedWeights;
   readonly #foldedWeights: FoldedWeights;
@@ -35,29 +47,41 @@ export class StageState {
   /** @param blockSize of the blocked layout; undefined for standard operators alone */
   constructor(spec: StageSpec, blockSize: number | undefined) {
     this.#spec = spec;
+    const { operations } = stageGraph(spec, spec.microBatchSize);
+    const convolutions = operations.filter((operation) => operation.kind === 'convolution');
+    const orders = new Map(
+      convolutions.map((one) => [one.weight, forwardWeightOrder(one, blockSize)]),
+    );
     for (const { name, shape } of parametersOf(spec.units)) {
       const slots = optimizerSlots(spec.optimizer).map((slot) => [slot, floats(shape)] as const);
-      const gradient = undefined;
-      this.#parameters.set(name, { shape, data: floats(shape), slots: new Map(slots), gradient });
+      const values = { shape, data: floats(shape), slots: new Map(slots), gradient: undefined };
+      const order = orders.get(name);
+      if (order?.blockSize === undefined) {
+        this.#parameters.set(name, values);
+      } else {
+        const parameter = { ...values, blockSize: order.blockSize };
+        this.#parameters.set(name, parameter);
+        this.#inBlocks.set(orderedName(name, order), parameter);
+      }
     }
     for (const { name, shape } of buffersOf(spec.units)) {
       this.#buffers.set(name, { shape, data: floats(shape) });
     }
-    const { operations } = stageGraph(spec, spec.microBatchSize);
-    const convolutions = operations.filter((operation) => operation.kind === 'convolution');
     this.#orderedWeights = new OrderedWeights(convolutions, blockSize);
     this.#foldedWeights = new FoldedWeights(foldedConvolutions(operations).values(), blockSize);
   }
 
   /** Values that a graph reads, not a copy: a parameter, a buffer, or weights reordered or folded. */
   values(name: string): Float32Array | undefined {
+    const parameter = this.#parameters.get(name);
+    if (parameter && parameter.blockSize === undefined) return parameter.data;
     return (
-      (this.#parameters.get(name) ?? this.#buffers.get(name))?.data ??
+      (this.#inBlocks.get(name) ?? this.#buffers.get(name))?.data ??
       this.#orderedWeights.get(name, (weight) => this.#parameters.get(weight)?.data) ??
       this.#foldedWeights.get(name, (tensor) => {
         const held = this.#parameters.get(tensor) ?? this.#buffers.get(tensor);
         if (!held) throw new Error(`expected the stage to have '${tensor}', got no such tensor`);
-        return held.data;
+        return inPlainOrder(held, held.data);
       })
     );
   }
@@ -65,12 +89,13 @@ export class StageState {
   /** @throws ShapeError for a missing tensor or a wrong shape, before anything is changed */
   import(state: NamedTensors): void {
     const copies: (() => void)[] = [];
-    const take = (name: string, { shape, data }: Held, isNeeded: boolean): void => {
+    const take = (name: string, held: Held, isNeeded: boolean): void => {
+      const { shape, data } = held;
       const given = state.get(name);
       if (given) {
         expectShape(`importState, ${name}`, shape, given.shape);
         copies.push(() => {
-          data.set(given.data);
+          putInKeptOrder(held, given.data);
         });
       } else if (isNeeded) {
         throw new ShapeError(`importState: expected '${name}', got a state without it`);
@@ -79,8 +104,10 @@ export class StageState {
       }
     };
     for (const [name, held] of [...this.#parameters, ...this.#buffers]) take(name, held, true);
-    for (const [name, { shape, slots }] of this.#parameters) {
-      for (const [slot, data] of slots) take(slotName(slot, name), { shape, data }, false);
+    for (const [name, parameter] of this.#parameters) {
+      for (const [slot, data] of parameter.slots) {
+        take(slotName(slot, name), { ...parameter, data }, false);
+      }
     }
     for (const copy of copies) copy();
     this.#orderedWeights.drop();
@@ -90,28 +117,29 @@ export class StageState {
 
   export(): NamedTensors {
     const state: NamedTensors = new Map();
-    for (const [name, { shape, data }] of [...this.#parameters, ...this.#buffers]) {
-      state.set(name, { shape, data: data.slice() });
+    for (const [name, held] of [...this.#parameters, ...this.#buffers]) {
+      state.set(name, { shape: held.shape, data: copyInPlainOrder(held, held.data) });
     }
-    for (const [name, { shape, slots }] of this.#parameters) {
+    for (const [name, parameter] of this.#parameters) {
+      const { shape, slots } = parameter;
       for (const [slot, data] of slots) {
-        state.set(slotName(slot, name), { shape, data: data.slice() });
+        state.set(slotName(slot, name), { shape, data: copyInPlainOrder(parameter, data) });
       }
     }
     return state;
   }
 
   exportGradients(): NamedTensors {
-    const parameters = [...this.#parameters];
-    return new Map(
-      parameters.map(([name, { shape, gradient }]) => [
-        name,
-        { shape, data: gradient?.slice() ?? floats(shape) },
-      ]),
-    );
+    const gradients: NamedTensors = new Map();
+    for (const [name, parameter] of this.#parameters) {
+      const { shape, gradient } = parameter;
+      const data = gradient ? copyInPlainOrder(parameter, gradient) : floats(shape);
+      gradients.set(name, { shape, data });
+    }
+    return gradients;
   }
 
-  /** Adds one micro-batch's gradient; the array becomes the state's own. */
+  /** Adds one micro-batch's gradient, in the order of the parameter; the array becomes the state's own. */
   addGradient(name: string, gradient: Float32Array): void {
     const parameter = this.#parameters.get(name);
     if (!parameter) throw new Error(`expected a parameter of the stage, got '${name}'`);
@@ -160,6 +188,20 @@ export class StageState {
     const derived = this.#orderedWeights.bytes() + this.#foldedWeights.bytes();
     return perParameter * total(parameters) + total(buffers) + derived;
   }
+}
+
+/** Shape (O, I, k, k) for weights that are kept in blocks; the others are given back as they are. */
+function inPlainOrder({ shape, blockSize }: Held, values: Float32Array): Float32Array {
+  return blockSize === undefined ? values : unblockWeights(values, shape, blockSize);
+}
+
+function copyInPlainOrder(held: Held, values: Float32Array): Float32Array {
+  return held.blockSize === undefined ? values.slice() : inPlainOrder(held, values);
+}
+
+function putInKeptOrder({ shape, data, blockSize }: Held, values: Float32Array): void {
+  if (blockSize === undefined) data.set(values);
+  else blockWeights(values, shape, blockSize, data);
 }
 
 function move(

@@ -11,6 +11,7 @@ import {
 import {
   convolutionInputGradient,
   convolutionWeightGradient,
+  forwardWeightOrder,
   inputGradientWeightOrder,
 } from '../operations/convolution';
 import { globalAveragePoolInputGradient } from '../operations/global-average-pool';
@@ -120,7 +121,8 @@ class BackwardBuilder {
       if (!this.#isStageOutput(output)) graph.output(valueGradientName(output), outputGradient);
     } else if (operation.kind === 'convolution') {
       const value = this.#value(input);
-      const gradient = convolutionWeightGradient(graph, operation, value, outputGradient);
+      const order = forwardWeightOrder(operation, this.#stage.blockSize);
+      const gradient = convolutionWeightGradient(graph, operation, value, outputGradient, order);
       graph.output(gradientName(operation.weight), gradient);
     } else {
       const value = this.#value(input);

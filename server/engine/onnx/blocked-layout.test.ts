@@ -1,25 +1,9 @@
 import * as ort from 'onnxruntime-node';
 import { expect, test } from 'vitest';
 import { normal, relativeError } from '../stage-fixture';
-import { blockedConvolution, blockWeights, findBlockSize } from './blocked-layout';
+import { blockedConvolution, findBlockSize } from './blocked-layout';
+import { blockWeights } from './blocked-weights';
 import { ModelBuilder } from './model-builder';
-
-test('weights in blocks of two: output block, input block, tap, input, output', () => {
-  // Two outputs, four inputs, a kernel of 1x2; the values are `output input tap`.
-  const weight = Float32Array.from(
-    [0, 1].flatMap((out) =>
-      [0, 1, 2, 3].flatMap((i) => [0, 1].map((tap) => 100 * out + 10 * i + tap)),
-    ),
-  );
-  expect([...blockWeights(weight, [2, 4, 1, 2], 2)]).toEqual(
-    [
-      [0, 100, 10, 110],
-      [1, 101, 11, 111],
-      [20, 120, 30, 130],
-      [21, 121, 31, 131],
-    ].flat(),
-  );
-});
 
 test('with the block size that was found, the convolution is the standard one', async () => {
   const blockSize = await findBlockSize();
@@ -50,21 +34,4 @@ test('with the block size that was found, the convolution is the standard one', 
     data: value?.data as Float32Array,
   });
   expect(relativeError(tensor(actual), tensor(expected))).toBeLessThan(1e-5);
-});
-
-test('rotated weights in blocks: the channel axes swapped, the taps from behind', () => {
-  // Four outputs, two inputs, as the parameter has them; the values are `output input tap`.
-  const weight = Float32Array.from(
-    [0, 1, 2, 3].flatMap((out) =>
-      [0, 1].flatMap((i) => [0, 1].map((tap) => 100 * out + 10 * i + tap)),
-    ),
-  );
-  expect([...blockWeights(weight, [2, 4, 1, 2], 2, { rotated: true })]).toEqual(
-    [
-      [1, 11, 101, 111],
-      [0, 10, 100, 110],
-      [201, 211, 301, 311],
-      [200, 210, 300, 310],
-    ].flat(),
-  );
 });

@@ -1,5 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import type { Shape } from '../../../runtime/tensor';
+import { blockWeights, isPicture } from './blocked-weights';
 import { ModelBuilder, type Value } from './model-builder';
 import { pad, reshape, slice } from './operators';
 
@@ -10,12 +11,9 @@ import { pad, reshape, slice } from './operators';
  * gives, the standard one is used.
  *
  * A blocked tensor keeps the shape (N, C, H, W), so that a standard operator would misread it
- * silently: none leaves this file.
+ * silently: none leaves this file and `blocked-weight-gradient`.
  */
-const domain = 'com.microsoft.nchwc';
-
-/** Fewer channels than any processor's block: convolutions read them as they are, in planes. */
-const isPicture = (channels: number): boolean => channels < 4;
+export const domain = 'com.microsoft.nchwc';
 
 /** Whether a convolution can be in the blocked layout. */
 export function fitsBlocks(inChannels: number, outChannels: number, blockSize: number): boolean {
@@ -29,7 +27,7 @@ interface Window {
   readonly spread?: { readonly step: number; readonly blockSize: number };
 }
 
-/** @param weight (outChannels, inChannels, k, k) in the order that {@link blockWeights} gives */
+/** @param weight (outChannels, inChannels, k, k) in the order that `blockWeights` gives */
 export function blockedConvolution(
   graph: ModelBuilder,
   input: Value,
@@ -77,47 +75,6 @@ function spreadBlocks(
   const whole = reshape(graph, pad(graph, lines, [0, 0, 0, 0], behind), size);
   const kept = slice(graph, whole, [1, 2], { start: [0, 0], end: [height, width] });
   return reshape(graph, rows * step === height && columns * step === width ? whole : kept, shape);
-}
-
-/**
- * (O, I, k, k) to (O / B, I / B, k, k, I in the block, O in the block); a picture's channels are
- * blocks of one.
- *
- * With `rotated` the weight is read as (I, O, k, k), turned by half a turn: that of the input
- * gradient, without a copy in between. Written in order of the result, block by block, so that
- * what a block reads stays in the cache: a whole network's weights are reordered every step. For
- * the same reason they can be put `into` an array that is there: claiming a new one takes as long.
- */
-export function blockWeights(
-  weight: Float32Array,
-  [outChannels = 0, inChannels = 0, height = 0, width = 0]: Shape,
-  blockSize: number,
-  {
-    rotated = false,
-    into: blocked = new Float32Array(weight.length),
-  }: { rotated?: boolean; into?: Float32Array } = {},
-): Float32Array {
-  const taps = height * width;
-  const inBlockSize = isPicture(inChannels) ? 1 : blockSize;
-  const outStride = rotated ? taps : inChannels * taps;
-  const inStride = rotated ? outChannels * taps : taps;
-  let to = 0;
-  for (let outBlock = 0; outBlock < outChannels; outBlock += blockSize) {
-    for (let inBlock = 0; inBlock < inChannels; inBlock += inBlockSize) {
-      const corner = outBlock * outStride + inBlock * inStride;
-      for (let tap = 0; tap < taps; tap++) {
-        const start = corner + (rotated ? taps - 1 - tap : tap);
-        for (let input = 0; input < inBlockSize; input++) {
-          let from = start + input * inStride;
-          for (let out = 0; out < blockSize; out++) {
-            blocked[to++] = weight[from] ?? 0;
-            from += outStride;
-          }
-        }
-      }
-    }
-  }
-  return blocked;
 }
 
 let probed: Promise<number | undefined> | undefined;

@@ -1,6 +1,11 @@
 import type { Convolution } from '../../../runtime/model/graph';
 import type { Shape } from '../../../runtime/tensor';
 import { blockedConvolution, fitsBlocks } from '../onnx/blocked-layout';
+import {
+  blockedWeightGradient,
+  blockGradient,
+  fitsWeightGradient,
+} from '../onnx/blocked-weight-gradient';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { reduce, reshape, slice, spreadPixels, transpose } from '../onnx/operators';
 
@@ -12,7 +17,7 @@ export interface WeightOrder {
   readonly blockSize: number | undefined;
 }
 
-/** How the forward wants its weights. */
+/** How the forward wants its weights; in this order they are kept. */
 export function forwardWeightOrder(
   operation: Convolution,
   blockSize: number | undefined,
@@ -33,7 +38,8 @@ export function inputGradientWeightOrder(
   const rotated = (stride === 1 && padding < kernel) || (kernel === 1 && padding === 0);
   const { inChannels, outChannels } = operation;
   const turned = { inChannels: outChannels, outChannels: inChannels };
-  return { rotated, blockSize: rotated && fits(turned, blockSize) ? blockSize : undefined };
+  const both = rotated && fits(operation, blockSize) && fits(turned, blockSize);
+  return { rotated, blockSize: both ? blockSize : undefined };
 }
 
 function fits(
@@ -120,18 +126,20 @@ const maxPartialSums = 8;
  * gradient, as (O, N, h, w), the filter, dilated by the stride; along the second axis a pixel is C
  * values wide. The samples are summed in groups first: ONNX Runtime gives each group to one thread
  * whole, whereas it splits an ungrouped convolution by the number of threads, and with it the
- * order of summation.
+ * order of summation. Small pictures go to {@link blockedWeightGradient}.
+ *
+ * @returns the gradient in the order of {@link forwardWeightOrder}
  */
 export function convolutionWeightGradient(
   graph: ModelBuilder,
   operation: Convolution,
   input: Value,
   outputGradient: Value,
+  { blockSize }: WeightOrder,
 ): Value {
   const { kernel, stride, padding, inChannels, outChannels } = operation;
   const [samples = 0] = input.shape;
   const [, , outHeight = 0, outWidth = 0] = outputGradient.shape;
-  const groups = numPartialSums(samples, inChannels * outChannels * kernel * kernel);
 
   // What padding the last windows need; where it is negative they don't reach the last pixels.
   const missing = [2, 3].map((axis) => {
@@ -139,6 +147,17 @@ export function convolutionWeightGradient(
     return (size - 1) * stride + kernel - (input.shape[axis] ?? 0) - padding;
   });
   const [belowPadding = 0, rightPadding = 0] = missing.map((pixels) => Math.max(pixels, 0));
+  const reachesAll = missing.every((pixels) => pixels >= 0);
+  if (
+    blockSize !== undefined &&
+    reachesAll &&
+    fitsWeightGradient(input, outputGradient, blockSize)
+  ) {
+    const ends = { before: padding, below: belowPadding, right: rightPadding };
+    const reach = { stride, kernel, ...ends };
+    return blockedWeightGradient(graph, input, outputGradient, blockSize, reach);
+  }
+  const groups = numPartialSums(samples, inChannels * outChannels * kernel * kernel);
   const reached = cropped(graph, input, missing);
   const [, , height = 0, width = 0] = reached.shape;
 
@@ -173,7 +192,9 @@ export function convolutionWeightGradient(
   );
   const size = [groups, outChannels, kernel, kernel, inChannels];
   const sum = reduce(graph, 'ReduceSum', reshape(graph, partialSums, size), [0], { keep: false });
-  return transpose(graph, sum, [0, 3, 1, 2]);
+  return blockSize === undefined
+    ? transpose(graph, sum, [0, 3, 1, 2])
+    : blockGradient(graph, sum, blockSize);
 }
 
 /** A divisor of the number of samples; 1 only for a single sample. */
