@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { NamedTensors, Tensor } from '../../../runtime/tensor';
 import { elementCount } from '../../../runtime/tensor';
 import { OnnxEngine } from '../../../server/engine/onnx-engine';
-import { unitsOf, type Message, type StateFiles, type Work } from './work';
+import { unitsOf, type Message, type StateFiles, type Taken, type Work } from './work';
 
 /** Tandem's side of the host benchmark: the engine as its thread runs it. */
 class Ours {
@@ -26,9 +26,9 @@ class Ours {
       case 'train':
         return this.#train();
       case 'infer': {
-        const started = performance.now();
+        const clock = startClock();
         await this.#engine.evaluate(this.#pictures);
-        return { ms: performance.now() - started };
+        return clock();
       }
       case 'results':
         return this.#results(message.folder);
@@ -63,7 +63,7 @@ class Ours {
 
   async #train(): Promise<object> {
     const samples = this.#work?.samples ?? 0;
-    const started = performance.now();
+    const compute = startClock();
     if (this.#work?.end === null) {
       const labels = Int32Array.from({ length: samples }, (_, sample) => sample);
       await this.#engine.forwardLoss(0, this.#pictures, labels);
@@ -75,13 +75,17 @@ class Ours {
       }
       await this.#engine.backward(0, this.#outputGradient);
     }
-    const computed = performance.now();
+    const computed = compute();
     // Only the check asks for them, on small pictures.
     if (this.#work?.exact) this.#gradients = await this.#engine.exportGradients();
-    const resumed = performance.now();
+    const update = startClock();
     await this.#engine.applyOptimizer({ learningRate: 0.01, step: ++this.#step });
-    const updateMs = performance.now() - resumed;
-    return { ms: computed - started + updateMs, updateMs };
+    const updated = update();
+    return {
+      ms: computed.ms + updated.ms,
+      cpuMs: computed.cpuMs + updated.cpuMs,
+      updateMs: updated.ms,
+    };
   }
 
   async #results(folder: string): Promise<object> {
@@ -94,6 +98,16 @@ class Ours {
     });
     return { files: Object.fromEntries(files) };
   }
+}
+
+/** Gives what has been taken since. */
+function startClock(): () => Taken {
+  const started = performance.now();
+  const before = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return { ms: performance.now() - started, cpuMs: (user + system) / 1000 };
+  };
 }
 
 function readFloats(file: string): Float32Array {

@@ -108,7 +108,7 @@ class Peer:
     def train(self):
         self.model.train()
         self.optimizer.zero_grad()
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         output = self.model(self.pictures)
         if self.is_whole:
             functional.cross_entropy(output, self.labels).backward()
@@ -116,15 +116,20 @@ class Peer:
             output.backward(self.gradient)
         computed = time.perf_counter()
         self.optimizer.step()
-        ended = time.perf_counter()
-        return {"ms": 1000 * (ended - started), "updateMs": 1000 * (ended - computed)}
+        ended, cpu_ended = time.perf_counter(), time.process_time()
+        return {
+            "ms": 1000 * (ended - started),
+            "cpuMs": 1000 * (cpu_ended - cpu_started),
+            "updateMs": 1000 * (ended - computed),
+        }
 
     def infer(self):
         self.model.eval()
         with torch.inference_mode():
-            started = time.perf_counter()
+            started, cpu_started = time.perf_counter(), time.process_time()
             self.model(self.pictures)
-            return {"ms": 1000 * (time.perf_counter() - started)}
+            ended, cpu_ended = time.perf_counter(), time.process_time()
+            return {"ms": 1000 * (ended - started), "cpuMs": 1000 * (cpu_ended - cpu_started)}
 
     def results(self, folder):
         """After a step: gradients, and the output with running statistics."""

@@ -18,8 +18,8 @@ export interface Work {
 export type StateFiles = Readonly<Record<string, readonly [string, readonly number[]]>>;
 
 /**
- * One message a line, one JSON reply a line. `load`: {ms} of what the engine took, files aside; `train`: {ms, updateMs} of a step of one
- * micro-batch; `infer`: {ms}; `results`: {files} of the gradients of the last step and of the
+ * One message a line, one JSON reply a line. `load`: {ms} of what the engine took, files aside; `train`: {ms, cpuMs, updateMs} of a step of one
+ * micro-batch; `infer`: {ms, cpuMs}; `results`: {files} of the gradients of the last step and of the
  * output with running statistics; `peak`: {mb} resident at most until now.
  */
 export type Message =
@@ -27,10 +27,16 @@ export type Message =
   | { readonly kind: 'train' | 'infer' | 'peak' }
   | { readonly kind: 'results'; readonly folder: string };
 
+/** Time on the clock, and that of the processor in all threads of the contestant. */
+export interface Taken {
+  readonly ms: number;
+  readonly cpuMs: number;
+}
+
 export interface Replies {
   readonly load: { readonly ms: number };
-  readonly train: { readonly ms: number; readonly updateMs: number };
-  readonly infer: { readonly ms: number };
+  readonly train: Taken & { readonly updateMs: number };
+  readonly infer: Taken;
   readonly results: { readonly files: Readonly<Record<string, string>> };
   readonly peak: { readonly mb: number };
 }
