@@ -36,15 +36,15 @@ test.each([
 });
 
 test('rotated in blocks: the channel axes swapped, the taps from behind', () => {
-  const shape = [4, 2, 1, 2];
+  const shape = [2, 4, 1, 2];
   const rotated = new Float32Array(16);
-  rotateBlocks(blockWeights(weightsOf(4, 2, 2), shape, 2), shape, 2, rotated);
+  rotateBlocks(blockWeights(weightsOf(2, 4, 2), shape, 2), shape, 2, rotated);
   expect([...rotated]).toEqual(
     [
       [1, 11, 101, 111],
       [0, 10, 100, 110],
-      [201, 211, 301, 311],
-      [200, 210, 300, 310],
+      [21, 31, 121, 131],
+      [20, 30, 120, 130],
     ].flat(),
   );
 });
