@@ -16,6 +16,9 @@ export interface MadeEngine {
   readonly engine: StageEngine;
   /** Resolves to the reason when the graphics processor is lost. */
   readonly lost: Promise<string>;
+  /** From here to `resume` the engine takes calls, but gives nothing to the graphics processor. */
+  readonly pause: () => void;
+  readonly resume: () => void;
 }
 
 /** Makes the engine that computes this page's share. */
@@ -23,14 +26,23 @@ export async function makeEngine({ engine, memoryBytes }: StartOrder): Promise<M
   if (engine === 'reference') {
     // Loaded only where it is asked for.
     const { ReferenceEngine } = await import('../../runtime/reference/engine');
-    return { engine: new ReferenceEngine(), lost: new Promise(() => undefined) };
+    const nothing = (): void => undefined;
+    const lost = new Promise<string>(nothing);
+    return { engine: new ReferenceEngine(), lost, pause: nothing, resume: nothing };
   }
   const requested = await requestDevice(navigator.gpu);
+  const made = new WebGpuEngine(
+    { ...requested, ...(memoryBytes !== undefined && { memoryBytes }) },
+    { store: tiles, now: () => performance.now() },
+  );
   return {
-    engine: new WebGpuEngine(
-      { ...requested, ...(memoryBytes !== undefined && { memoryBytes }) },
-      { store: tiles, now: () => performance.now() },
-    ),
+    engine: made,
     lost: requested.device.lost.then(({ message }) => message),
+    pause: () => {
+      made.pause();
+    },
+    resume: () => {
+      made.resume();
+    },
   };
 }

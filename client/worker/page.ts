@@ -59,6 +59,7 @@ class WorkerPage {
 
   #listen(): void {
     document.addEventListener('visibilitychange', () => {
+      this.#tellSight();
       this.#happen({ type: document.hidden ? 'hidden' : 'returned' });
     });
     window.addEventListener('pagehide', () => this.#happen({ type: 'hidden' }));
@@ -135,6 +136,11 @@ class WorkerPage {
       instance: this.#instance,
       memoryBytes: memoryBudget(navigator, location.search),
     });
+    this.#tellSight();
+  }
+
+  #tellSight(): void {
+    this.#tell({ type: document.hidden ? 'hidden' : 'in-sight' });
   }
 
   #hear(message: FromWorker): void {

@@ -15,6 +15,8 @@ export type ToWorker =
   | { readonly type: 'connect' }
   /** Drops the link unless it gives a sign of life soon. */
   | { readonly type: 'check-link' }
+  /** Nothing is given to the graphics processor until the page is in sight again. */
+  | { readonly type: 'hidden' | 'in-sight' }
   /** Tells the host that this device goes. */
   | { readonly type: 'leave' };
 

@@ -1,7 +1,7 @@
 import { describeTransport } from '../../runtime/link/description';
 import { failureReason } from '../../runtime/worker/failure';
 import { PipelineWorker } from '../../runtime/worker/worker';
-import { makeEngine } from './engine';
+import { makeEngine, type MadeEngine } from './engine';
 import { joinHost, type JoinedHost } from '../../runtime/worker/join-host';
 import { browserPlatform } from './browser-platform';
 import type { FromWorker, StartOrder, ToWorker } from './worker-message';
@@ -12,6 +12,8 @@ import type { FromWorker, StartOrder, ToWorker } from './worker-message';
  */
 
 let worker: PipelineWorker | undefined;
+let engine: MadeEngine | undefined;
+let isHidden = false;
 let link: JoinedHost | undefined;
 
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
@@ -25,6 +27,11 @@ self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
     case 'check-link':
       link?.check();
       break;
+    case 'hidden':
+    case 'in-sight':
+      isHidden = data.type === 'hidden';
+      obeySight();
+      break;
     case 'leave':
       worker?.leave('stopped on the device');
       break;
@@ -32,9 +39,10 @@ self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
 });
 
 async function start(order: StartOrder): Promise<void> {
-  const { engine, lost } = await makeEngine(order);
+  const { engine: computing, lost } = (engine = await makeEngine(order));
+  obeySight();
   const made = new PipelineWorker({
-    engine,
+    engine: computing,
     agent: navigator.userAgent,
     instance: order.instance,
     onStatus: (status) => tell({ type: 'status', status }),
@@ -46,6 +54,12 @@ async function start(order: StartOrder): Promise<void> {
     tell({ type: 'engine-lost', reason: 'device-lost', detail });
   });
   tell({ type: 'engine-ready' });
+}
+
+/** What a hidden page computes can cost it its graphics processor. */
+function obeySight(): void {
+  if (isHidden) engine?.pause();
+  else engine?.resume();
 }
 
 function connect(): void {

@@ -1,4 +1,5 @@
-import type { Browser } from 'playwright';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Browser, Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
@@ -128,6 +129,33 @@ test('Stop leaves the run and says how to go on', async () => {
   await phone.shows('connecting');
   expect(phone.errors).toEqual([]);
 });
+
+test('a hidden page gives its graphics processor nothing, and goes on in sight', async () => {
+  const { assignments, actions } = planPipeline(smallRun, []);
+  const pipeline = new Pipeline([guest.worker], assignments, actions);
+  await pipeline.prepare();
+  await pipeline.load(initialize(buildResNet(smallRun.model).units, smallRun.seed), 0, 5);
+  const start = performance.now();
+  await pipeline.step(1, await data.batch(1), 0.01);
+  const usualMs = performance.now() - start;
+
+  await showPage(phone.page, false);
+  let isOver = false;
+  const hidden = pipeline.step(2, await data.batch(2), 0.01).finally(() => (isOver = true));
+  await pause(2 * usualMs);
+  expect(isOver).toBe(false);
+  await showPage(phone.page, true);
+  expect((await hidden).loss).toBeGreaterThan(0);
+  expect(phone.errors).toEqual([]);
+});
+
+/** Headless browsers have no other tab to go to: the page is told what it would be told. */
+function showPage(page: Page, isShown: boolean): Promise<void> {
+  return page.evaluate((shown) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, value: !shown });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isShown);
+}
 
 async function* validation(): AsyncGenerator<Tensor> {
   for await (const { input } of data.validation()) yield input;

@@ -26,6 +26,7 @@ import { Stage } from './stage';
 import { layOutStage } from './stage-layout';
 import { planStage } from './stage-plan';
 import { StateTransfer } from './state-transfer';
+import { safeSubmit, type SubmitLimits } from './submit-size';
 import { TuningCases, tuneTiles, type TuningOptions } from './tile-tuning';
 
 /** A stage in use. */
@@ -41,8 +42,8 @@ interface Loaded {
 
 /**
  * A stage computed by the WGSL kernels, on any WebGPU device: in a page, a Web Worker, or in Node
- * through Dawn. Each micro-batch's half is one compute pass and one submit. Tensors handed in must
- * not change until the call's promise settles.
+ * through Dawn. Each micro-batch's half is one compute pass and one submit, or several where it would
+ * keep the GPU for long. Tensors handed in must not change until the call's promise settles.
  *
  * Besides what the interface says, any call rejects with DeviceLostError once the device is lost;
  * `importState` also drops what is in flight and the gradients, so that a step can begin anew.
@@ -54,6 +55,7 @@ export class WebGpuEngine implements StageEngine {
   readonly #device: GPUDevice;
   readonly #queue: CommandQueue;
   readonly #tuning: TuningOptions | undefined;
+  readonly #submitLimits: SubmitLimits;
   #loaded: Loaded | undefined;
 
   /** The device stays the caller's: `dispose` frees the stage, not the device. */
@@ -61,6 +63,7 @@ export class WebGpuEngine implements StageEngine {
     { device, description, software, memoryBytes }: RequestedDevice,
     /** Where given, and on a real GPU, `load` times the convolutions' kernels and picks. */
     tuning?: TuningOptions,
+    submitLimits: SubmitLimits = safeSubmit,
   ) {
     this.#device = device;
     this.device = description;
@@ -71,6 +74,7 @@ export class WebGpuEngine implements StageEngine {
     };
     // In software the largest tiles have won wherever they were timed, and timing takes minutes.
     this.#tuning = software ? undefined : tuning;
+    this.#submitLimits = submitLimits;
     this.#queue = new CommandQueue(device);
   }
 
@@ -87,7 +91,7 @@ export class WebGpuEngine implements StageEngine {
       expectRoom(spec, largest, this.memory, this.device);
       const tiles = await this.#tiles(spec);
       const layout = tiles ? layOutStage(spec, maxBindingBytes, tiles) : largest;
-      const stage = await Stage.create(device, layout);
+      const stage = await Stage.create(device, layout, this.#submitLimits);
       const { output, inputGradient, loss } = layout.staging;
       this.#loaded = {
         spec,
@@ -131,8 +135,11 @@ export class WebGpuEngine implements StageEngine {
         const { plan } = stage;
         const { upload, download } = plan.memory;
         stage.write(upload, input.data);
-        stage.submit(['forward', 'forwardOutput'], place, [{ region: download, to: staging }]);
-        return () => outputs.read(staging, (floats) => tensor(plan.outputShape, floats.slice()));
+        const copies = [{ region: download, to: staging }];
+        return {
+          submits: stage.submits(['forward', 'forwardOutput'], place, copies),
+          finish: () => outputs.read(staging, (floats) => tensor(plan.outputShape, floats.slice())),
+        };
       },
     );
   }
@@ -155,8 +162,11 @@ export class WebGpuEngine implements StageEngine {
         const { upload, labels: labelRegion, lossResult } = stage.plan.memory;
         stage.write(upload, input.data);
         stage.write(labelRegion, labels);
-        stage.submit(['forward', 'forwardLoss'], place, [{ region: lossResult, to: staging }]);
-        return () => losses.read(staging, ([loss = NaN, correct = NaN]) => ({ loss, correct }));
+        const copies = [{ region: lossResult, to: staging }];
+        return {
+          submits: stage.submits(['forward', 'forwardLoss'], place, copies),
+          finish: () => losses.read(staging, ([loss = NaN, correct = NaN]) => ({ loss, correct })),
+        };
       },
     );
   }
@@ -171,10 +181,10 @@ export class WebGpuEngine implements StageEngine {
         const { stage, inFlight } = this.#current();
         return Promise.resolve({ stage, place: inFlight.end(microBatch) });
       },
-      ({ stage, place }) => {
-        stage.submit(['backwardWeight'], place, []);
-        return (done) => done;
-      },
+      ({ stage, place }) => ({
+        submits: stage.submits(['backwardWeight'], place, []),
+        finish: (done) => done,
+      }),
     );
   }
 
@@ -215,9 +225,13 @@ export class WebGpuEngine implements StageEngine {
           ? (['backwardInput', 'backwardWeight', 'backward'] as const)
           : (['backwardInput'] as const);
         const copies = staging ? [{ region: memory.download, to: staging }] : [];
-        stage.submit(passes, place, copies);
-        if (!staging) return (done) => done.then(() => null);
-        return () => inputGradients.read(staging, (floats) => tensor(inputShape, floats.slice()));
+        const submits = stage.submits(passes, place, copies);
+        if (!staging) return { submits, finish: (done) => done.then(() => null) };
+        return {
+          submits,
+          finish: () =>
+            inputGradients.read(staging, (floats) => tensor(inputShape, floats.slice())),
+        };
       },
     );
   }
@@ -227,8 +241,7 @@ export class WebGpuEngine implements StageEngine {
       () => Promise.resolve().then(() => this.#current()),
       ({ stage }) => {
         stage.write(stage.plan.memory.optimizerStep, stage.plan.encodeStep(step));
-        stage.submit(['optimizer'], 0, []);
-        return (done) => done;
+        return { submits: stage.submits(['optimizer'], 0, []), finish: (done) => done };
       },
     );
   }
@@ -243,10 +256,21 @@ export class WebGpuEngine implements StageEngine {
       ({ stage, outputs, staging }) => {
         const { memory, outputShape } = stage.plan;
         stage.write(memory.upload, input.data);
-        stage.submit(['evaluate'], 0, [{ region: memory.download, to: staging }]);
-        return () => outputs.read(staging, (floats) => tensor(outputShape, floats.slice()));
+        return {
+          submits: stage.submits(['evaluate'], 0, [{ region: memory.download, to: staging }]),
+          finish: () => outputs.read(staging, (floats) => tensor(outputShape, floats.slice())),
+        };
       },
     );
+  }
+
+  /** For a page that is hidden: calls are taken, but nothing is submitted until `resume`. */
+  pause(): void {
+    this.#queue.pause();
+  }
+
+  resume(): void {
+    this.#queue.resume();
   }
 
   memoryBytes(): number {

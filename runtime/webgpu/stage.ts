@@ -1,9 +1,11 @@
+import type { Submit } from './command-queue';
 import { bind, compileKernels, encode, type Command } from './commands';
 import type { Dispatch } from './kernel';
 import type { Region } from './memory';
 import { StageBuffers } from './stage-buffers';
 import { dispatchesOf, type StageLayout } from './stage-layout';
 import type { StagePlan } from './stage-plan';
+import { cutIntoSubmits, learnCosts, safeSubmit, type SubmitLimits } from './submit-size';
 
 export type PassName =
   | 'forward'
@@ -28,7 +30,7 @@ const common = ['evaluate', 'optimizer'] as const satisfies readonly PassName[];
 
 type Commands = ReadonlyMap<PassName, readonly Command[]>;
 
-/** A copy at the end of a submit, from the start of a region; as much as fits into `to`. */
+/** A copy at the end of a call, from the start of a region; as much as fits into `to`. */
 export interface Copy {
   readonly region: Region;
   readonly to: GPUBuffer;
@@ -41,6 +43,9 @@ export class Stage {
   readonly #device: GPUDevice;
   readonly #common: Commands;
   readonly #slots: readonly Commands[];
+  readonly #limits: SubmitLimits;
+  /** Milliseconds of the dispatches of each list of passes, as far as they have been timed. */
+  readonly #costs = new Map<string, readonly (number | undefined)[]>();
 
   private constructor(
     device: GPUDevice,
@@ -48,7 +53,9 @@ export class Stage {
     buffers: StageBuffers,
     commonCommands: Commands,
     slots: readonly Commands[],
+    limits: SubmitLimits,
   ) {
+    this.#limits = limits;
     this.#device = device;
     this.layout = layout;
     this.buffers = buffers;
@@ -60,7 +67,11 @@ export class Stage {
    * @throws StageMemoryError when the device runs out of memory
    * @throws KernelError when the device refuses a kernel
    */
-  static async create(device: GPUDevice, layout: StageLayout): Promise<Stage> {
+  static async create(
+    device: GPUDevice,
+    layout: StageLayout,
+    limits: SubmitLimits = safeSubmit,
+  ): Promise<Stage> {
     const { plan, params, maxInFlight } = layout;
     const compiled = await compileKernels(device, dispatchesOf(plan));
     const buffers = await StageBuffers.create(device, layout);
@@ -80,13 +91,18 @@ export class Stage {
       params.destroy();
       throw new StageBindingError(error.message);
     }
-    return new Stage(device, layout, buffers, commonCommands, slots);
+    return new Stage(device, layout, buffers, commonCommands, slots, limits);
   }
 
   get plan(): StagePlan {
     return this.layout.plan;
   }
 
+  /**
+   * Uploads by `writeBuffer`, since mapped staging buffers were seen stale in Safari 26.5. A call
+   * makes all its writes, a tensor and at most labels, before it encodes anything: bursts of them
+   * between the submits hang Safari's GPU (WebKit 71563).
+   */
   write({ allocation, offset }: Region, data: ArrayBufferView | ArrayBuffer): void {
     const [buffer, byteOffset] = ArrayBuffer.isView(data)
       ? [data.buffer, data.byteOffset]
@@ -101,14 +117,34 @@ export class Stage {
   }
 
   /**
-   * Encodes the passes as one compute pass, for the micro-batch in `slot`, then the copies, and
-   * submits them.
+   * The passes for the micro-batch in `slot`, as submits of one compute pass each: one, or as many
+   * as the measured times of its dispatches ask for. The copies end the last.
    */
-  submit(passes: readonly PassName[], slot: number, copies: readonly Copy[]): void {
-    const encoder = this.#device.createCommandEncoder();
+  submits(passes: readonly PassName[], slot: number, copies: readonly Copy[]): Submit[] {
     const commands = passes.flatMap(
       (pass) => this.#common.get(pass) ?? this.#slots[slot]?.get(pass) ?? [],
     );
+    const key = passes.join();
+    const costs = this.#costs.get(key) ?? commands.map(() => undefined);
+    const pieces = cutIntoSubmits(costs, this.#limits);
+    return pieces.map((piece, index) => ({
+      run: () => {
+        const isLast = index === pieces.length - 1;
+        this.#submit(commands.slice(piece.from, piece.to), isLast ? copies : []);
+      },
+      took: (ms) => {
+        this.#costs.set(key, learnCosts(this.#costs.get(key) ?? costs, piece, ms));
+      },
+    }));
+  }
+
+  /** Submits copies alone. */
+  copy(copies: readonly Copy[]): void {
+    this.#submit([], copies);
+  }
+
+  #submit(commands: readonly Command[], copies: readonly Copy[]): void {
+    const encoder = this.#device.createCommandEncoder();
     if (commands.length > 0) {
       const pass = encoder.beginComputePass();
       encode(pass, commands);

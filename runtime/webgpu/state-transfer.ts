@@ -73,7 +73,7 @@ export class StateTransfer {
   ): Promise<void> {
     for (const { part, start, end, places } of this.#windows(memory)) {
       const to = await this.#staging.acquire();
-      this.#stage.submit([], 0, [{ region: regionOf(memory, part, start, end - start), to }]);
+      this.#stage.copy([{ region: regionOf(memory, part, start, end - start), to }]);
       await this.#staging.read(
         to,
         (floats) => {
