@@ -30,6 +30,8 @@ export function drawIcons(svgPath: string): Plugin {
           create: { width: size, height: size, channels: 3, background: accent },
         })
           .composite([{ input }])
+          // iOS shows what is transparent as black.
+          .removeAlpha()
           .png()
           .toBuffer();
         this.emitFile({ type: 'asset', fileName, source });

@@ -1,4 +1,8 @@
-import type { Readout } from './description';
+/** In a word, and what the word rests on. */
+export interface Warmth {
+  readonly value: string;
+  readonly note: string;
+}
 
 /** Below this, step times vary by themselves. */
 const noise = 0.03;
@@ -9,7 +13,7 @@ const hot = 0.25;
  * A guess at the temperature: no browser tells it, but a warm device computes slower.
  * @param slowdown against the first steps, 0.09 for 9%; undefined while that is not known
  */
-export function describeWarmth(slowdown: number | undefined): Omit<Readout, 'name'> {
+export function describeWarmth(slowdown: number | undefined): Warmth {
   if (slowdown === undefined) return { value: '–', note: 'known after some steps' };
   if (slowdown < noise) return { value: 'Steady', note: 'as fast as at the start' };
   return {

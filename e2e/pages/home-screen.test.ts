@@ -28,7 +28,6 @@ test('the manifest and every icon that it names, in the size that it says', asyn
     expect({ format, size: `${width}x${height}`, hasAlpha }, src).toEqual({
       format: 'png',
       size: sizes,
-      // iOS shows what is transparent as black.
       hasAlpha: false,
     });
   }
@@ -38,19 +37,15 @@ test('the manifest and every icon that it names, in the size that it says', asyn
 test('a phone that grants the screen only to a tap waits for one, once', async () => {
   const host = await startServer('127.0.0.1', 0, { pages });
   const browser = await launchBrowser('software');
-  const session = await browser.newBrowserCDPSession();
   const context = await browser.newContext({
     viewport: { width: 390, height: 844 },
     hasTouch: true,
     isMobile: true,
   });
   const page = await context.newPage();
-  // No flag makes Chromium ask for a tap as Safari does; a page without the right is told the same.
-  await session.send('Browser.setPermission', {
-    permission: { name: 'screen-wake-lock' },
-    setting: 'denied',
-    origin: new URL(host.url).origin,
-  });
+  // No flag makes Chromium ask for a tap as Safari does; where all rights but another are refused,
+  // the page is told the same.
+  await context.grantPermissions(['geolocation']);
   const state = (): Promise<string | null> => page.locator('body').getAttribute('data-state');
   const patience = { timeout: 30_000 };
   await page.goto(host.url);
