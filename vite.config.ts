@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { drawIcons } from './icons.config.ts';
 
 const root = import.meta.dirname;
 
@@ -7,6 +8,7 @@ const root = import.meta.dirname;
 export default defineConfig({
   root: resolve(root, 'client'),
   appType: 'mpa',
+  plugins: [drawIcons(resolve(root, 'client/worker/icon.svg'))],
   environments: {
     client: {
       build: {

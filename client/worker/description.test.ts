@@ -14,32 +14,36 @@ const training: WorkerStatus = {
   imagesPerSecond: 34.21,
   memoryBytes: 293_753_944,
   loss: 1.23456,
+  slowdown: 0.09,
 };
 
-test('training: step, images a second, loss, memory, share', () => {
+test('training: step, images a second, loss, temperature, share, memory', () => {
   expect(describe(training)).toMatchObject({
     title: 'Training 127/1560 – Tandem',
     headline: 'Training',
     dial: { fraction: 127 / 1560, big: '127', small: 'of 1560 steps' },
+    readouts: [
+      { name: 'Images a second', value: '34.2' },
+      { name: 'Loss', value: '1.2346' },
+      { name: 'Temperature', value: 'Warm', note: '9% slower than at the start' },
+    ],
     facts: [
-      ['Images a second', '34.2'],
-      ['Loss', '1.2346'],
-      ['Memory', '293.8 MB'],
       ['Share', units],
+      ['Memory', '293.8 MB'],
       ['Device', device],
     ],
   });
 });
 
 test('training without a known loss or rate', () => {
-  const { facts } = describe({
+  const { readouts } = describe({
     ...training,
     imagesPerSecond: 0,
     loss: undefined,
   });
-  expect(facts.slice(0, 2)).toEqual([
+  expect(readouts.map(({ name, value }) => [name, value])).toEqual([
     ['Images a second', '–'],
-    ['Memory', '293.8 MB'],
+    ['Temperature', 'Warm'],
   ]);
 });
 

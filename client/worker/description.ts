@@ -1,6 +1,7 @@
 import type { WorkerStatus } from '../../runtime/worker/status';
 import { failures } from './failure';
 import { formatBytes, formatPercent, formatRate, fractionOf } from './quantity';
+import { describeWarmth } from './warmth';
 
 /** What the page can be in: what its worker says, or what the page itself knows. */
 export type PageStatus =
@@ -25,6 +26,8 @@ export interface Description {
   /** An error's own words. */
   readonly detail: string | undefined;
   readonly dial: Dial;
+  /** What changes while the device works, the important first. */
+  readonly readouts: readonly Readout[];
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly mood: 'busy' | 'calm' | 'done' | 'problem';
   /** What the button does: start or leave, or load the page again. */
@@ -38,6 +41,13 @@ export interface Dial {
   readonly small: string;
 }
 
+/** A value to be read from across the room, and what it means where that is not plain. */
+export interface Readout {
+  readonly name: string;
+  readonly value: string;
+  readonly note?: string;
+}
+
 const stop = { kind: 'stop', label: 'Stop' } as const;
 const again = { kind: 'start', label: 'Start again' } as const;
 const reload = { kind: 'reload', label: 'Reload' } as const;
@@ -46,6 +56,7 @@ const nothing = { fraction: undefined, big: '', small: '' } as const;
 const plain = {
   remedy: undefined,
   detail: undefined,
+  readouts: [],
   facts: [],
   mood: 'busy',
   action: stop,
@@ -174,7 +185,11 @@ function loading(status: Extract<PageStatus, { state: 'loading' }>): Description
 function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' }>): Description {
   const { state, device, units, step, totalSteps, imagesPerSecond, memoryBytes, loss } = status;
   const isTraining = state === 'training';
-  const lossFact: readonly [string, string] = ['Loss', String(loss?.toFixed(4))];
+  const readouts: Readout[] = [
+    { name: 'Images a second', value: formatRate(imagesPerSecond) },
+    { name: 'Temperature', ...describeWarmth(status.slowdown) },
+  ];
+  if (loss !== undefined) readouts.splice(1, 0, { name: 'Loss', value: loss.toFixed(4) });
   return {
     ...plain,
     title: `${isTraining ? 'Training' : 'Evaluating'} ${step}/${totalSteps}`,
@@ -187,11 +202,10 @@ function working(status: Extract<PageStatus, { state: 'training' | 'evaluating' 
       big: String(step),
       small: `of ${totalSteps} steps`,
     },
+    readouts,
     facts: [
-      ['Images a second', formatRate(imagesPerSecond)],
-      ...(loss === undefined ? [] : [lossFact]),
-      ['Memory', formatBytes(memoryBytes)],
       ['Share', units],
+      ['Memory', formatBytes(memoryBytes)],
       ['Device', device],
     ],
   };

@@ -133,7 +133,7 @@ test('one that is lost behind a lock screen is asked for when the page is back',
 
 test('what ends is over until the next tap', () => {
   const ends: [Short, string[]][] = [
-    ['stop', ['wait 0', 'let-screen-go', 'say-goodbye', 'show stopped']],
+    ['stop', ['wait 0', 'let-screen-go', 'say-goodbye', 'end-engine', 'show stopped']],
     ['run-over', ['wait 0', 'let-screen-go', 'end-engine']],
     ['failed', ['wait 0', 'let-screen-go', 'end-engine', 'show out-of-memory']],
   ];

@@ -45,7 +45,6 @@ export type LifeEvent =
   | { readonly type: 'waited' };
 
 export type Order =
-  /** A goodbye tells the host and then ends the engine. */
   | { readonly do: 'start-engine' | 'end-engine' | 'say-goodbye' }
   | { readonly do: 'connect' | 'check-link' }
   /** Takes the place of a wait that is under way; 0 ends it. */
@@ -123,7 +122,12 @@ export function live(life: Life, event: LifeEvent): Transition {
     case 'run-over':
       return end(life, { do: 'end-engine' });
     case 'stop':
-      return end(life, { do: 'say-goodbye' }, { do: 'show', state: 'stopped' });
+      return end(
+        life,
+        { do: 'say-goodbye' },
+        { do: 'end-engine' },
+        { do: 'show', state: 'stopped' },
+      );
   }
 }
 

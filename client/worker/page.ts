@@ -11,7 +11,7 @@ import { engineName, type FromWorker, type ToWorker } from './worker-message';
  * imports also run in browsers that are too old for WebGPU, to tell them so.
  */
 
-/** Time for the worker's goodbye to leave before the worker is ended. */
+/** Time for the worker's last words to reach the host, before it is ended. */
 const goodbyeMs = 500;
 
 const screenWords: Readonly<Record<ScreenState, string>> = {
@@ -81,15 +81,13 @@ class WorkerPage {
       case 'start-engine':
         this.#startEngine();
         break;
-      case 'end-engine':
-        this.#worker?.terminate();
-        this.#worker = undefined;
+      case 'say-goodbye':
+        this.#tell({ type: 'leave' });
         break;
-      case 'say-goodbye': {
-        const leaving = this.#worker;
+      case 'end-engine': {
+        const ending = this.#worker;
         this.#worker = undefined;
-        leaving?.postMessage({ type: 'leave' } satisfies ToWorker);
-        setTimeout(() => leaving?.terminate(), goodbyeMs);
+        setTimeout(() => ending?.terminate(), goodbyeMs);
         break;
       }
       case 'connect':

@@ -1,4 +1,4 @@
-import { describe, type Description, type PageStatus } from './description';
+import { describe, type Description, type PageStatus, type Readout } from './description';
 import { formatPercent } from './quantity';
 
 type Action = Description['action']['kind'];
@@ -9,6 +9,7 @@ export class StatusView {
   readonly #sentence = element('sentence');
   readonly #remedy = element('remedy');
   readonly #detail = element('detail');
+  readonly #readouts = element('readouts');
   readonly #facts = element('facts');
   readonly #screen = element('screen');
   readonly #button = element('action');
@@ -40,8 +41,18 @@ export class StatusView {
     setText(this.#detail, description.detail);
     setText(this.#button, description.action.label);
     this.#action = description.action.kind;
-    this.#showFacts(description.facts);
+    this.#button.setAttribute('data-kind', this.#action);
+    showPairs(this.#readouts, description.readouts);
+    const facts = description.facts.map(([name, value]) => ({ name, value }));
+    // Where the device works, its link is of interest too.
+    if (this.#link !== undefined && facts.length > 0) {
+      facts.push({ name: 'Link', value: this.#link });
+    }
+    showPairs(this.#facts, facts);
     this.#showDial(description.dial);
+    // A ring that tells nothing is no news to a screen reader.
+    const isIdle = description.mood !== 'busy' && description.dial.fraction === undefined;
+    this.#dial.setAttribute('aria-hidden', String(isIdle));
   }
 
   /** What the link to the computer is, beside the next facts. */
@@ -52,22 +63,6 @@ export class StatusView {
   /** A line on whether the screen stays on; undefined takes it away. */
   showScreen(text: string | undefined): void {
     setText(this.#screen, text);
-  }
-
-  #showFacts(facts: Description['facts']): void {
-    const link =
-      this.#link !== undefined && facts.length > 0 ? ([['Link', this.#link]] as const) : [];
-    this.#facts.replaceChildren(
-      ...[...facts, ...link].map(([name, value]) => {
-        const row = document.createElement('div');
-        const term = document.createElement('dt');
-        const definition = document.createElement('dd');
-        term.textContent = name;
-        definition.textContent = value;
-        row.append(term, definition);
-        return row;
-      }),
-    );
   }
 
   #showDial({ fraction, big, small }: Description['dial']): void {
@@ -84,6 +79,26 @@ export class StatusView {
       this.#dial.setAttribute('aria-valuetext', [big, small].join(' ') || formatPercent(fraction));
     }
   }
+}
+
+/** Fills a list of definitions; a screen reader's place in it survives a change of its values. */
+function showPairs(list: Element, pairs: readonly Readout[]): void {
+  while (list.children.length > pairs.length) list.lastElementChild?.remove();
+  for (const [index, { name, value, note }] of pairs.entries()) {
+    const row = list.children[index] ?? list.appendChild(newRow());
+    const [term, definition, remark] = row.children;
+    if (term) setText(term, name);
+    if (definition) setText(definition, value);
+    if (remark) setText(remark, note);
+  }
+}
+
+function newRow(): Element {
+  const row = document.createElement('div');
+  const remark = document.createElement('dd');
+  remark.className = 'note';
+  row.append(document.createElement('dt'), document.createElement('dd'), remark);
+  return row;
 }
 
 /** Leaves unchanged text alone, so that a screen reader speaks only of what is new. */

@@ -31,7 +31,11 @@ export async function emptyFolder(): Promise<string> {
 
 /** Starts `tandem` as a user does, in `folder`. */
 export function startTandem(folder: string, ...args: readonly string[]): Running {
-  const child = spawn(process.execPath, [launcher, ...args], { cwd: folder });
+  return watch(spawn(process.execPath, [launcher, ...args], { cwd: folder }));
+}
+
+/** Follows a command that runs; it is killed when the test is over. */
+export function watch(child: ChildProcessWithoutNullStreams): Running {
   let stdout = '';
   let stderr = '';
   const watchers = new Set<() => void>();

@@ -33,11 +33,16 @@ test('an address that is not secure', async () => {
 test.each([
   [320, 568],
   [844, 390],
-])('at %d x %d nothing is cut off at the side', async (width, height) => {
+])('at %d x %d nothing is cut off at the side, in large text neither', async (width, height) => {
   const phone = await PhonePage.open(browser, host.url.replace('127.0.0.1', 'tandem.test'));
   await phone.page.setViewportSize({ width, height });
   await phone.shows('failed no-secure-context');
-  expect(await phone.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  const scrollWidth = (): Promise<number> =>
+    phone.page.evaluate(() => document.documentElement.scrollWidth);
+  expect(await scrollWidth()).toBe(width);
+  // The largest of iOS' text sizes that are not for accessibility alone, and then some.
+  await phone.page.addStyleTag({ content: ':root { font-size: 32px !important }' });
+  expect(await scrollWidth()).toBe(width);
   await phone.close();
 });
 

@@ -39,7 +39,10 @@ export class PhonePage {
     return phone;
   }
 
-  /** Waits for the page's state, `failed` with its reason: `failed host-gone`. */
+  /**
+   * Waits for the page's state, `failed` with its reason: `failed host-gone`. A picture of each
+   * failure stays in `test-results/pages`.
+   */
   async shows(state: string): Promise<void> {
     const shown = async (): Promise<string> => {
       const body = this.page.locator('body');
@@ -50,6 +53,9 @@ export class PhonePage {
       return shown === state ? shown : `${shown}: ${await body.innerText()}`;
     };
     await expect.poll(shown, patience).toBe(state);
+    const [, reason] = state.split(' ');
+    if (reason === undefined) return;
+    await this.page.screenshot({ path: `test-results/pages/chromium-${reason}.png` });
   }
 
   /** Waits until all of the page's text matches. */

@@ -1,23 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startServer, type HostServer } from '../../server/http/server';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Cable } from '../network/cable';
-import { pages, ScriptedHost } from '../pages/scripted-host';
+import { ScriptedHost } from '../pages/scripted-host';
 import { ChromiumPhone } from './chromium-phone';
 import { whyNoWebKit } from './installation';
 import type { Phone } from './phone';
+import { SecureHost } from './secure-host';
 import { WebKitPhone } from './webkit-phone';
 
 /*
- * What happens to a page in daily life, and that it is back at work afterwards with no help. In
+ * What happens to a page in daily life, over HTTPS, and that it is back at work afterwards with no help. In
  * WebKitGTK, which has no WebGPU, the page joins with the reference engine.
  */
 
 const noWebKit = whyNoWebKit();
 const browsers = [
-  { name: 'Chromium', start: () => ChromiumPhone.start(), search: '', why: undefined },
+  { name: 'Chromium', start: () => ChromiumPhone.start(true), search: '', why: undefined },
   {
     name: noWebKit ? `WebKitGTK (skipped: ${noWebKit})` : 'WebKitGTK',
-    start: () => WebKitPhone.start(),
+    start: () => WebKitPhone.start(true),
     search: '?engine=reference',
     why: noWebKit,
   },
@@ -26,55 +26,45 @@ const browsers = [
 describe.each(browsers)('$name', ({ start, search, why }) => {
   describe.skipIf(why)('the page', () => {
     let phone: Phone;
-    let host: HostServer;
+    let host: SecureHost;
 
     beforeAll(async () => {
       phone = await start();
-    });
-
-    afterEach(async () => {
-      await host.close();
+      host = await SecureHost.start();
     });
 
     afterAll(async () => {
       await phone.close();
+      await host.close();
     });
 
-    async function openOn(port = 0): Promise<number> {
-      host = await startServer('127.0.0.1', port, { pages });
-      return Number(new URL(host.url).port);
-    }
-
-    const address = (port: number): string => `http://127.0.0.1:${port}/${search}`;
+    const address = (port = host.securePort): string => `https://127.0.0.1:${port}/${search}`;
 
     test('comes back when the host was restarted', async () => {
-      const port = await openOn();
-      await phone.open(address(port));
+      await phone.open(address());
       await phone.shows('waiting');
       await phone.keepPicture('waiting');
-      await host.close();
+      await host.stop();
       await phone.shows('failed host-gone');
       await phone.keepPicture('host-gone');
-      await openOn(port);
+      await host.startAgain();
       await phone.shows('waiting');
-      expect(host.pool.workers).toHaveLength(1);
+      expect(host.server.pool.workers).toHaveLength(1);
     });
 
     test('goes on after it was loaded again, and after a look at another page', async () => {
-      const port = await openOn();
-      await phone.open(address(port));
+      await phone.open(address());
       await phone.shows('waiting');
       await phone.reload();
       await phone.shows('waiting');
-      await phone.open(`http://127.0.0.1:${port}/verify`);
+      await phone.open(`https://127.0.0.1:${host.securePort}/verify`);
       await phone.run('history.back()');
       await phone.shows('waiting');
-      await expect.poll(() => host.pool.workers.length).toBe(1);
+      await expect.poll(() => host.server.pool.workers.length).toBe(1);
     });
 
     test('notices on its return that the link has died with no word', async () => {
-      const port = await openOn();
-      const cable = await Cable.between(port);
+      const cable = await Cable.between(host.securePort);
       await phone.open(address(cable.port));
       await phone.shows('waiting');
       cable.freeze();
@@ -91,7 +81,6 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
 
     test('says so when no connection comes about', async () => {
       const deaf = await ScriptedHost.start();
-      await openOn();
       await phone.open(deaf.url + search);
       await phone.shows('failed host-unreachable');
       await phone.keepPicture('host-unreachable');

@@ -1,7 +1,7 @@
-import { networkInterfaces } from 'node:os';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ScriptedHost } from '../pages/scripted-host';
 import { whyNoWebKit } from './installation';
+import { outsideAddress, SecureHost } from './secure-host';
 import { WebKitPhone } from './webkit-phone';
 
 /* The first thing that Safari's engine must do: run the page, and say why it can't compute. */
@@ -9,9 +9,6 @@ import { WebKitPhone } from './webkit-phone';
 const why = whyNoWebKit();
 
 describe.skipIf(why)(why ? `WebKitGTK (skipped: ${why})` : 'WebKitGTK', () => {
-  const outside = Object.values(networkInterfaces())
-    .flatMap((own) => own ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
   let host: ScriptedHost;
   let phone: WebKitPhone;
 
@@ -33,10 +30,35 @@ describe.skipIf(why)(why ? `WebKitGTK (skipped: ${why})` : 'WebKitGTK', () => {
     await phone.keepPicture('no-webgpu');
   });
 
-  test.skipIf(!outside)('an address that is not secure', async () => {
-    await phone.open(host.url.replace('127.0.0.1', outside ?? ''));
+  test.skipIf(!outsideAddress)('an address that is not secure', async () => {
+    await phone.open(host.url.replace('127.0.0.1', outsideAddress ?? ''));
     await phone.shows('failed no-secure-context');
     expect(await phone.run('return isSecureContext')).toBe(false);
     await phone.keepPicture('no-secure-context');
   });
+
+  test.skipIf(!outsideAddress)(
+    'the first visit: over plain http to the secure page, once it is trusted',
+    async () => {
+      const secureHost = await SecureHost.start();
+      onTestFinished(() => secureHost.close());
+      const door = `http://${outsideAddress ?? ''}:${secureHost.port}/`;
+      await phone.open(door);
+      await phone.says(/Not trusted yet/);
+      await phone.keepPicture('connect');
+
+      const trusting = await WebKitPhone.start(true);
+      onTestFinished(() => trusting.close());
+      await trusting.open(door);
+      await expect
+        .poll(() => trusting.run('return location.href'), { timeout: 30_000 })
+        .toContain(`https://${outsideAddress ?? ''}:${secureHost.securePort}/`);
+      await trusting.shows('failed no-webgpu');
+      expect(await trusting.run('return [isSecureContext, crossOriginIsolated]')).toEqual([
+        true,
+        true,
+      ]);
+      await trusting.keepPicture('secure');
+    },
+  );
 });

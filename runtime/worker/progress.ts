@@ -1,5 +1,6 @@
-import type { LossResult } from '../engine';
+import type { StepReport } from '../pipeline/stage';
 import type { FailureReason, WorkerStatus } from './status';
+import { Temperature } from './temperature';
 
 /** Weight of the newest step in the running mean of the step time. */
 const smoothing = 0.2;
@@ -16,6 +17,7 @@ export class Progress {
   #loss: number | undefined;
   #lastStepAt: number | undefined;
   #stepMs: number | undefined;
+  #temperature = new Temperature();
 
   constructor(device: string, report: (status: WorkerStatus) => void) {
     this.#device = device;
@@ -32,6 +34,7 @@ export class Progress {
     this.#lastStepAt = undefined;
     this.#stepMs = undefined;
     this.#loss = undefined;
+    this.#temperature = new Temperature();
     this.loading(0, 0);
   }
 
@@ -56,7 +59,8 @@ export class Progress {
     this.#working('training');
   }
 
-  stepped(step: number, results: readonly LossResult[]): void {
+  stepped(step: number, { results, computeMs }: StepReport): void {
+    this.#temperature.add(computeMs);
     const now = Date.now();
     if (this.#lastStepAt !== undefined) {
       const took = now - this.#lastStepAt;
@@ -95,6 +99,7 @@ export class Progress {
       imagesPerSecond: this.#stepMs ? (1000 * this.#samplesPerStep) / this.#stepMs : 0,
       memoryBytes: this.#memoryBytes,
       loss: this.#loss,
+      slowdown: this.#temperature.slowdown,
     });
   }
 }

@@ -39,6 +39,8 @@ export type WorkerStatus =
       readonly memoryBytes: number;
       /** Mean loss of the last step where this stage holds the head. */
       readonly loss: number | undefined;
+      /** How much slower the device computes than at the start, 0.09 for 9%; it may be warm. */
+      readonly slowdown: number | undefined;
     }
   | { readonly state: 'finished'; readonly message: string }
   | { readonly state: 'failed'; readonly reason: FailureReason; readonly detail: string };

@@ -120,14 +120,15 @@ export class PipelineWorker {
         const { step, learningRate } = message;
         const actions = message.actions.map(parseAction);
         this.#enqueue(async () => {
-          const { results, computeMs } = await this.#stage.step({ step, actions, learningRate });
+          const report = await this.#stage.step({ step, actions, learningRate });
           // JSON has no NaN: a loss that is not finite crosses as null.
-          const finite = results.map(({ loss, correct }) => ({
+          const finite = report.results.map(({ loss, correct }) => ({
             loss: Number.isFinite(loss) ? loss : null,
             correct,
           }));
+          const { computeMs } = report;
           this.#connection?.send({ type: 'step-done', step, results: finite, computeMs });
-          this.#progress.stepped(step, results);
+          this.#progress.stepped(step, report);
         });
         break;
       }

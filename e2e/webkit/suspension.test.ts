@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
+import { OnnxEngine } from '../../server/engine/onnx-engine';
+import type { WorkerPool } from '../../server/link/worker-pool';
+import { noiseData, runTraining, smallRun } from '../pipeline/rig';
+import { ChromiumPhone } from './chromium-phone';
+import { whyNoWebKit } from './installation';
+import type { Phone } from './phone';
+import { WebKitPhone } from './webkit-phone';
+
+/* A minute in the pocket, in the middle of a step: three times what an end waits for the other. */
+const suspendedMs = 60_000;
+const suspendedAfter = 6;
+
+/** Engines round in their own ways; at this rate that stays far below what a wrong step would do. */
+const tolerance = 1e-4;
+
+const noWebKit = whyNoWebKit();
+const who = noWebKit ? `Chromium alone (${noWebKit})` : 'WebKitGTK and Chromium';
+
+test(`${who}: pages that were suspended for a minute take their part again`, async () => {
+  const cut = noWebKit ? ['layer3.0'] : ['layer2.1', 'layer3.1'];
+  const config = {
+    ...smallRun,
+    steps: 20,
+    learningRate: { ...smallRun.learningRate, peak: 1e-4 },
+  };
+  const data = noiseData(config);
+  const engine = (): OnnxEngine => new OnnxEngine({ numThreads: 1 });
+  const alone = await runTraining({ config, data, hostEngine: engine() });
+
+  const phones: Phone[] = [];
+  let pool: WorkerPool | undefined;
+  let awake = Promise.resolve();
+  const run = await runTraining({
+    config: { ...config, cut },
+    hostEngine: engine(),
+    onServer: async (url, hostPool) => {
+      pool = hostPool;
+      const add = async (phone: Phone, address: string): Promise<void> => {
+        onTestFinished(() => phone.close());
+        await phone.open(address);
+        await phone.shows('waiting');
+        phones.push(phone);
+      };
+      if (!noWebKit) await add(await WebKitPhone.start(), `${url}?engine=reference`);
+      await add(await ChromiumPhone.start(), url);
+    },
+    data: {
+      ...data,
+      batch: async (step) => {
+        // The host alone would be through with the run before anybody is back.
+        if (step > suspendedAfter + 2) {
+          await awake;
+          while ((pool?.workers.length ?? 0) < cut.length) await sleep(50);
+        }
+        return data.batch(step);
+      },
+    },
+    onStep: ({ step }) => {
+      if (step !== suspendedAfter) return;
+      for (const phone of phones) phone.suspend();
+      awake = sleep(suspendedMs).then(() => {
+        for (const phone of phones) phone.resume();
+      });
+    },
+  });
+
+  expect(run.error).toBeUndefined();
+  const cuts = run.steps.map((record) => record.cut.join());
+  expect(cuts[suspendedAfter - 1]).toBe(cut.join());
+  expect(cuts).toContain('');
+  expect(cuts.at(-1)).toBe(cut.join());
+  expect(run.losses).toHaveLength(alone.losses.length);
+  run.losses.forEach((loss, index) => {
+    const expected = alone.losses[index] ?? Number.NaN;
+    expect(Math.abs(loss - expected) / expected, `step ${index + 1}`).toBeLessThan(tolerance);
+  });
+}, 180_000);
