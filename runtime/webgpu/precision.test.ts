@@ -132,10 +132,10 @@ test('a stage stored as f16 is off by no more than its roundings add up to', asy
   for (const [name, expected] of reference.state) {
     expect(relativeError(state.get(name), expected), name).toBeLessThan(both);
   }
-});
+}, 240_000);
 
 test('recomputation gives the same bits in f16 too', async ({ skip }) => {
   skip(!hasHalf(fixture.device), noHalf);
   const kept = await step({ splitsBackward: false });
   expect(await step({ splitsBackward: false, recompute: true })).toEqual(kept);
-});
+}, 240_000);
