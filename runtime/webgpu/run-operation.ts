@@ -161,7 +161,7 @@ export function packValue({ data }: Tensor, layout: ValueLayout): Float32Array {
 }
 
 /** A tensor as it lies in GPU memory where values are stored so. */
-export function storeValue(
+function storeValue(
   value: Tensor,
   layout: ValueLayout,
   precision: Precision,
