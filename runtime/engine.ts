@@ -24,6 +24,13 @@ export interface OptimizerStep {
   readonly step: number;
 }
 
+/**
+ * How activations and their gradients are stored; all else is f32, and so is every sum. f16 halves
+ * the memory and its traffic, for WebGPU with `shader-f16`; the CPU engine stores f32.
+ */
+export const precisions = ['f32', 'f16'] as const;
+export type Precision = (typeof precisions)[number];
+
 /** A contiguous range of units and all that fixes an engine's allocations. */
 export interface StageSpec {
   readonly units: readonly Unit[];
@@ -48,6 +55,8 @@ export interface StageSpec {
    * to the bit. For WebGPU; the CPU engine keeps everything whatever stands here.
    */
   readonly recompute?: boolean;
+  /** f32 where absent. */
+  readonly precision?: Precision;
   /** At the last stage: softmax cross-entropy on the last unit's output. */
   readonly loss?: { readonly labelSmoothing: number };
   readonly optimizer: OptimizerConfig;
@@ -91,6 +100,8 @@ export interface StageEngine {
   readonly device: string;
   /** What it has for a stage; absent where that is the computer's main memory. */
   readonly memory?: DeviceMemory;
+  /** How it can store activations; as f32 alone where absent. */
+  readonly precisions?: readonly Precision[];
 
   /** Allocates all that the stage needs and drops what was loaded before. */
   load(spec: StageSpec): Promise<void>;

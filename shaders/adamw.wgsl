@@ -4,7 +4,8 @@
 //   v = beta2 v + (1 - beta2) g^2
 //   p = p (1 - learningRate weightDecay) - learningRate / (1 - beta1^step) m
 //       / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)
-// The factors that need powers or small differences are computed in float64 outside.
+// g is what `gradients` holds times `gradientScale`. The factors that need powers or small
+// differences are computed in float64 outside.
 //
 // parameters, gradients, expAvg (m), expAvgSq (v)  `count` vec4f, all tensors of the stage one behind
 //                                                  the other
@@ -12,6 +13,7 @@
 
 struct Params {
   count: u32,
+  gradientScale: f32,
   beta1: f32,
   oneMinusBeta1: f32,
   beta2: f32,
@@ -44,7 +46,7 @@ fn main(
   if (index >= params.count) {
     return;
   }
-  let slope = gradients[index];
+  let slope = gradients[index] * params.gradientScale;
   let first = params.beta1 * expAvg[index] + params.oneMinusBeta1 * slope;
   let second = params.beta2 * expAvgSq[index] + params.oneMinusBeta2 * slope * slope;
   let deviation = sqrt(second) * step.deviationScale + params.epsilon;

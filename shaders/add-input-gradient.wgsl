@@ -1,7 +1,10 @@
 // Input gradient of add, one operand at a time: dx = dy; added to dx when `accumulate` is 1
 //
-// dy, dx    [batch][height][width][blocks] vec4f, `count` in all
+// dy, dx    [batch][height][width][blocks] Value4, `count` in all
 // dispatch  one thread a vec4f, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -9,8 +12,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<Value4>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -22,8 +25,8 @@ fn main(
     return;
   }
   if (params.accumulate == 1u) {
-    dx[index] += dy[index];
+    dx[index] = Value4(vec4f(dx[index]) + vec4f(dy[index]));
   } else {
-    dx[index] = dy[index];
+    dx[index] = Value4(vec4f(dy[index]));
   }
 }

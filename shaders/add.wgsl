@@ -1,16 +1,19 @@
 // y = a + b
 //
-// a, b, y   [batch][height][width][blocks] vec4f, `count` in all
+// a, b, y   [batch][height][width][blocks] Value4, `count` in all
 // dispatch  one thread a vec4f, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> a: array<Value4>;
+@group(0) @binding(2) var<storage, read> b: array<Value4>;
+@group(0) @binding(3) var<storage, read_write> y: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -21,5 +24,5 @@ fn main(
   if (index >= params.count) {
     return;
   }
-  y[index] = a[index] + b[index];
+  y[index] = Value4(vec4f(a[index]) + vec4f(b[index]));
 }

@@ -1,11 +1,14 @@
 // Batch norm, the sum with a shortcut, and ReLU, training forward:
 //   y = max(0, (x - mean) / sqrt(variance + epsilon) weight + bias + shortcut)
 //
-// x, shortcut, y  [pixels][blocks] vec4f, `count` in all
+// x, shortcut, y  [pixels][blocks] Value4, `count` in all
 // statistics      [blocks][2] vec4f: mean, 1 / sqrt(variance + epsilon)
 // weight, bias    [blocks] vec4f
 // dispatch        one thread four vec4f of one block, `threads` apart (a multiple of `blocks`),
 //                 spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -14,12 +17,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec4f>;
 @group(0) @binding(3) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(5) var<storage, read> shortcut: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read> shortcut: array<Value4>;
+@group(0) @binding(6) var<storage, read_write> y: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -37,14 +40,18 @@ fn main(
   let second = thread + params.threads;
   let third = second + params.threads;
   let fourth = third + params.threads;
-  y[thread] = max((x[thread] - mean) * scale + shift + shortcut[thread], vec4f(0.0));
+  store(thread, (vec4f(x[thread]) - mean) * scale + shift);
   if (second < params.count) {
-    y[second] = max((x[second] - mean) * scale + shift + shortcut[second], vec4f(0.0));
+    store(second, (vec4f(x[second]) - mean) * scale + shift);
   }
   if (third < params.count) {
-    y[third] = max((x[third] - mean) * scale + shift + shortcut[third], vec4f(0.0));
+    store(third, (vec4f(x[third]) - mean) * scale + shift);
   }
   if (fourth < params.count) {
-    y[fourth] = max((x[fourth] - mean) * scale + shift + shortcut[fourth], vec4f(0.0));
+    store(fourth, (vec4f(x[fourth]) - mean) * scale + shift);
   }
+}
+
+fn store(index: u32, normalised: vec4f) {
+  y[index] = Value4(max(normalised + vec4f(shortcut[index]), vec4f(0.0)));
 }

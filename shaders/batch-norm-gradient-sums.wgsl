@@ -3,10 +3,13 @@
 //
 // Chunks as in `batch-norm-statistics`; `batch-norm-gradient-sums-combine` joins them.
 //
-// x, dy       [pixels][blocks] vec4f, `count` in all
+// x, dy       [pixels][blocks] Value4, `count` in all
 // statistics  [blocks][2] vec4f: mean, 1 / sqrt(variance + epsilon)
 // partials    [chunks][blocks][2] vec4f: sum of dy, sum of dy xhat
 // dispatch    one thread a chunk and block, `threads` = chunks * blocks, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -15,8 +18,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> dy: array<Value4>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> partials: array<vec4f>;
 
@@ -37,21 +40,21 @@ fn main(
   var index = thread;
   // Four loads an iteration; the last few pixels follow.
   for (; index + 3u * step < params.count; index += 4u * step) {
-    let g0 = dy[index];
-    let g1 = dy[index + step];
-    let g2 = dy[index + 2u * step];
-    let g3 = dy[index + 3u * step];
-    let p0 = g0 * (x[index] - mean);
-    let p1 = g1 * (x[index + step] - mean);
-    let p2 = g2 * (x[index + 2u * step] - mean);
-    let p3 = g3 * (x[index + 3u * step] - mean);
+    let g0 = vec4f(dy[index]);
+    let g1 = vec4f(dy[index + step]);
+    let g2 = vec4f(dy[index + 2u * step]);
+    let g3 = vec4f(dy[index + 3u * step]);
+    let p0 = g0 * (vec4f(x[index]) - mean);
+    let p1 = g1 * (vec4f(x[index + step]) - mean);
+    let p2 = g2 * (vec4f(x[index + 2u * step]) - mean);
+    let p3 = g3 * (vec4f(x[index + 3u * step]) - mean);
     sum += (g0 + g1) + (g2 + g3);
     along += (p0 + p1) + (p2 + p3);
   }
   for (; index < params.count; index += step) {
-    let g = dy[index];
+    let g = vec4f(dy[index]);
     sum += g;
-    along += g * (x[index] - mean);
+    along += g * (vec4f(x[index]) - mean);
   }
   partials[2u * thread] = sum;
   partials[2u * thread + 1u] = along * statistics[2u * block + 1u];

@@ -4,12 +4,15 @@
 //   dx = weight inverseStd (dy - sum(dy) / m - xhat sum(dy xhat) / m)
 // (Ioffe and Szegedy 2015, arXiv 1502.03167).
 //
-// x, dy, dx   [pixels][blocks] vec4f, `count` in all
+// x, dy, dx   [pixels][blocks] Value4, `count` in all
 // statistics  [blocks][2] vec4f: mean, inverseStd
 // sums        [blocks][2] vec4f: sum of dy, sum of dy xhat
 // weight      [blocks] vec4f
 // dispatch    one thread four vec4f of one block, `threads` apart (a multiple of `blocks`),
 //             spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -20,12 +23,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> dy: array<Value4>;
 @group(0) @binding(3) var<storage, read> statistics: array<vec4f>;
 @group(0) @binding(4) var<storage, read> sums: array<vec4f>;
 @group(0) @binding(5) var<storage, read> weight: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dx: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -45,22 +48,22 @@ fn main(
   let second = thread + params.threads;
   let third = second + params.threads;
   let fourth = third + params.threads;
-  store(thread, (dy[thread] - level - (x[thread] - mean) * slope) * scale);
+  store(thread, (vec4f(dy[thread]) - level - (vec4f(x[thread]) - mean) * slope) * scale);
   if (second < params.count) {
-    store(second, (dy[second] - level - (x[second] - mean) * slope) * scale);
+    store(second, (vec4f(dy[second]) - level - (vec4f(x[second]) - mean) * slope) * scale);
   }
   if (third < params.count) {
-    store(third, (dy[third] - level - (x[third] - mean) * slope) * scale);
+    store(third, (vec4f(dy[third]) - level - (vec4f(x[third]) - mean) * slope) * scale);
   }
   if (fourth < params.count) {
-    store(fourth, (dy[fourth] - level - (x[fourth] - mean) * slope) * scale);
+    store(fourth, (vec4f(dy[fourth]) - level - (vec4f(x[fourth]) - mean) * slope) * scale);
   }
 }
 
 fn store(index: u32, gradient: vec4f) {
   if (params.accumulate == 1u) {
-    dx[index] += gradient;
+    dx[index] = Value4(vec4f(dx[index]) + gradient);
   } else {
-    dx[index] = gradient;
+    dx[index] = Value4(gradient);
   }
 }

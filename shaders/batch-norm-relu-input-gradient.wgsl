@@ -4,12 +4,15 @@
 //   dx = weight inverseStd (dz - sum(dz) / m - xhat sum(dz xhat) / m)
 // (Ioffe and Szegedy 2015, arXiv 1502.03167). A sum between the two passes dz on as it is.
 //
-// x, y, dy, dx  [pixels][blocks] vec4f, `count` in all
+// x, y, dy, dx  [pixels][blocks] Value4, `count` in all
 // statistics    [blocks][2] vec4f: mean, inverseStd
 // sums          [blocks][2] vec4f: sum of dz, sum of dz xhat
 // weight        [blocks] vec4f
 // dispatch      one thread four vec4f of one block, `threads` apart (a multiple of `blocks`),
 //               spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -20,16 +23,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> y: array<vec4f>;
-@group(0) @binding(3) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> y: array<Value4>;
+@group(0) @binding(3) var<storage, read> dy: array<Value4>;
 @group(0) @binding(4) var<storage, read> statistics: array<vec4f>;
 @group(0) @binding(5) var<storage, read> sums: array<vec4f>;
 @group(0) @binding(6) var<storage, read> weight: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> dx: array<Value4>;
 
 fn masked(index: u32) -> vec4f {
-  return select(vec4f(0.0), dy[index], y[index] > vec4f(0.0));
+  return select(vec4f(0.0), vec4f(dy[index]), vec4f(y[index]) > vec4f(0.0));
 }
 
 @compute @workgroup_size(64)
@@ -50,22 +53,22 @@ fn main(
   let second = thread + params.threads;
   let third = second + params.threads;
   let fourth = third + params.threads;
-  store(thread, (masked(thread) - level - (x[thread] - mean) * slope) * scale);
+  store(thread, (masked(thread) - level - (vec4f(x[thread]) - mean) * slope) * scale);
   if (second < params.count) {
-    store(second, (masked(second) - level - (x[second] - mean) * slope) * scale);
+    store(second, (masked(second) - level - (vec4f(x[second]) - mean) * slope) * scale);
   }
   if (third < params.count) {
-    store(third, (masked(third) - level - (x[third] - mean) * slope) * scale);
+    store(third, (masked(third) - level - (vec4f(x[third]) - mean) * slope) * scale);
   }
   if (fourth < params.count) {
-    store(fourth, (masked(fourth) - level - (x[fourth] - mean) * slope) * scale);
+    store(fourth, (masked(fourth) - level - (vec4f(x[fourth]) - mean) * slope) * scale);
   }
 }
 
 fn store(index: u32, gradient: vec4f) {
   if (params.accumulate == 1u) {
-    dx[index] += gradient;
+    dx[index] = Value4(vec4f(dx[index]) + gradient);
   } else {
-    dx[index] = gradient;
+    dx[index] = Value4(gradient);
   }
 }

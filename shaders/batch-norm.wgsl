@@ -1,10 +1,13 @@
 // Batch norm, training forward: y = (x - mean) / sqrt(variance + epsilon) weight + bias
 //
-// x, y          [pixels][blocks] vec4f, `count` in all
+// x, y          [pixels][blocks] Value4, `count` in all
 // statistics    [blocks][2] vec4f: mean, 1 / sqrt(variance + epsilon)
 // weight, bias  [blocks] vec4f
 // dispatch      one thread four vec4f of one block, `threads` apart (a multiple of `blocks`),
 //               spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -13,11 +16,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
 @group(0) @binding(2) var<storage, read> statistics: array<vec4f>;
 @group(0) @binding(3) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(4) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> y: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -35,14 +38,14 @@ fn main(
   let second = thread + params.threads;
   let third = second + params.threads;
   let fourth = third + params.threads;
-  y[thread] = (x[thread] - mean) * scale + shift;
+  y[thread] = Value4((vec4f(x[thread]) - mean) * scale + shift);
   if (second < params.count) {
-    y[second] = (x[second] - mean) * scale + shift;
+    y[second] = Value4((vec4f(x[second]) - mean) * scale + shift);
   }
   if (third < params.count) {
-    y[third] = (x[third] - mean) * scale + shift;
+    y[third] = Value4((vec4f(x[third]) - mean) * scale + shift);
   }
   if (fourth < params.count) {
-    y[fourth] = (x[fourth] - mean) * scale + shift;
+    y[fourth] = Value4((vec4f(x[fourth]) - mean) * scale + shift);
   }
 }

@@ -1,15 +1,18 @@
 // y[n, oy, ox, o] = sum over ky, kx, i of
 //   x[n, oy * stride + ky - padding, ox * stride + kx - padding, i] * weight[ky, kx, i, o]
 //
-// x         [batch][inHeight][inWidth][inBlocks] vec4f over input channels
+// x         [batch][inHeight][inWidth][inBlocks] Value4 over input channels
 // weight    [kernel][kernel][inBlocks * 4][outBlocks] vec4f over output channels
-// y         [batch][outHeight][outWidth][outBlocks] vec4f over output channels
+// y         [batch][outHeight][outWidth][outBlocks] Value4 over output channels
 // dispatch  a thread makes four consecutive pixels of two output blocks:
 //           x = ceil(outBlocks / 2), y = ceil(pixels / 4); pixels = batch * outHeight * outWidth
 //
 // Exception, nested loop: the three are the one loop over what an output sums, taps and channels,
 //   whose lengths only the shapes know. Guards count little beside the innermost body, which makes
 //   32 products of vectors.
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   pixels: u32,
@@ -25,9 +28,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Value4>;
 
 // An output pixel as (n, oy, ox); division is slow, so that only a thread's first is looked up.
 fn pixelAt(index: u32) -> vec3u {
@@ -99,10 +102,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       let start2 = window2.x + offset;
       let start3 = window3.x + offset;
       for (var i = 0u; i < params.inBlocks; i += 1u) {
-        let x0 = select(vec4f(0.0), x[start0 + i], inside0);
-        let x1 = select(vec4f(0.0), x[start1 + i], inside1);
-        let x2 = select(vec4f(0.0), x[start2 + i], inside2);
-        let x3 = select(vec4f(0.0), x[start3 + i], inside3);
+        let x0 = select(vec4f(0.0), vec4f(x[start0 + i]), inside0);
+        let x1 = select(vec4f(0.0), vec4f(x[start1 + i]), inside1);
+        let x2 = select(vec4f(0.0), vec4f(x[start2 + i]), inside2);
+        let x3 = select(vec4f(0.0), vec4f(x[start3 + i]), inside3);
         let u0 = weight[w];
         let u1 = weight[w + step];
         let u2 = weight[w + step * 2u];
@@ -139,8 +142,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }
 
 fn store(at: u32, a: vec4f, second: u32, b: vec4f) {
-  y[at] = a;
+  y[at] = Value4(a);
   if (second == 1u) {
-    y[at + 1u] = b;
+    y[at + 1u] = Value4(b);
   }
 }

@@ -5,15 +5,18 @@
 // Pixels with equal (iy % stride, ix % stride) make a class: the same taps reach all of them, and
 // no tap in between is ever looked at.
 //
-// dy        [batch][outHeight][outWidth][outBlocks] vec4f over output channels
+// dy        [batch][outHeight][outWidth][outBlocks] Value4 over output channels
 // weight    [kernel][kernel][inBlocks * 4][outBlocks] vec4f over output channels
-// dx        [batch][inHeight][inWidth][inBlocks] vec4f over input channels
+// dx        [batch][inHeight][inWidth][inBlocks] Value4 over input channels
 // dispatch  a thread makes four consecutive pixels of a class, one input block:
 //           x = inBlocks, y = ceil(pixels of class 0 / 4), z = stride * stride
 //
 // Exception, nested loop: the three are the one loop over what an element of dx sums, taps and
 //   channels, whose lengths only the shapes know. Guards count little beside the innermost body,
 //   which makes 16 products of vectors.
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   batch: u32,
@@ -30,9 +33,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<Value4>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Value4>;
 
 // A pixel of a class with `size` pixels a picture, as (n, row, column) among them; division is
 // slow, so that only a thread's first is looked up.
@@ -65,9 +68,9 @@ fn isInside(source: vec3u, back: vec2u) -> bool {
 
 fn add(at: u32, sum: vec4f) {
   if (params.accumulate == 1u) {
-    dx[at] += sum;
+    dx[at] = Value4(vec4f(dx[at]) + sum);
   } else {
-    dx[at] = sum;
+    dx[at] = Value4(sum);
   }
 }
 
@@ -123,10 +126,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       let start3 = source3.x - offset;
       var w = ((ky * params.kernel + kx) * params.inBlocks + block) * 4u * step;
       for (var o = 0u; o < params.outBlocks; o += 1u) {
-        let dy0 = select(vec4f(0.0), dy[start0 + o], inside0);
-        let dy1 = select(vec4f(0.0), dy[start1 + o], inside1);
-        let dy2 = select(vec4f(0.0), dy[start2 + o], inside2);
-        let dy3 = select(vec4f(0.0), dy[start3 + o], inside3);
+        let dy0 = select(vec4f(0.0), vec4f(dy[start0 + o]), inside0);
+        let dy1 = select(vec4f(0.0), vec4f(dy[start1 + o]), inside1);
+        let dy2 = select(vec4f(0.0), vec4f(dy[start2 + o]), inside2);
+        let dy3 = select(vec4f(0.0), vec4f(dy[start3 + o]), inside3);
         // Four input channels of four output channels each, and the other way about.
         let w0 = weight[w];
         let w1 = weight[w + step];

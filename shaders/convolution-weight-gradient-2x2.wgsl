@@ -2,8 +2,8 @@
 //   x[n, oy * stride + ky - padding, ox * stride + kx - padding, i] * dy[n, oy, ox, o];
 //   with one chunk, `chunkSums` is the gradient itself and is added to (`accumulate` is 1)
 //
-// x         [batch][inHeight][inWidth][inBlocks] vec4f over input channels
-// dy        [rows = batch * outHeight][outWidth][outBlocks] vec4f over output channels
+// x         [batch][inHeight][inWidth][inBlocks] Value4 over input channels
+// dy        [rows = batch * outHeight][outWidth][outBlocks] Value4 over output channels
 // chunkSums [chunks][kernel][kernel][inBlocks * 4][outBlocks] vec4f over output channels
 // dispatch  a thread makes two input blocks of two output blocks of one tap in one chunk:
 //           chunks * kernel * kernel * ceil(inBlocks / 2) * ceil(outBlocks / 2) threads, output
@@ -12,6 +12,9 @@
 // Exception, nested loop: rows and their columns are the one loop over what a weight sums, whose
 //   lengths only the shapes know. Four columns at a time in place of one took up to 1.8 times as
 //   long in software: rows of seven pixels leave some of the four idle.
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   rows: u32,
@@ -29,8 +32,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> dy: array<Value4>;
 @group(0) @binding(3) var<storage, read_write> chunkSums: array<vec4f>;
 
 fn add(at: u32, sum: vec4f) {
@@ -114,10 +117,10 @@ fn main(
     var source = (sourceRow * params.inWidth + ix) * params.inBlocks + i;
     var place = (row * params.outWidth + firstColumn) * params.outBlocks + o;
     for (var ox = firstColumn; ox < endColumn; ox += 1u) {
-      let x0 = x[source];
-      let x1 = x[source + nextIn];
-      let dy0 = dy[place];
-      let dy1 = dy[place + nextOut];
+      let x0 = vec4f(x[source]);
+      let x1 = vec4f(x[source + nextIn]);
+      let dy0 = vec4f(dy[place]);
+      let dy1 = vec4f(dy[place + nextOut]);
       a0 += x0.x * dy0;
       a1 += x0.y * dy0;
       a2 += x0.z * dy0;

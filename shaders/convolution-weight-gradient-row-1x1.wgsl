@@ -5,8 +5,8 @@
 // For kernel 3, stride 1, padding 1 alone. Along a row the three taps kx see the same x one after
 // the other, so that each is loaded once for all three.
 //
-// x         [batch][inHeight][inWidth][inBlocks] vec4f over input channels
-// dy        [rows = batch * outHeight][outWidth][outBlocks] vec4f over output channels
+// x         [batch][inHeight][inWidth][inBlocks] Value4 over input channels
+// dy        [rows = batch * outHeight][outWidth][outBlocks] Value4 over output channels
 // chunkSums [chunks][3][3][inBlocks * 4][outBlocks] vec4f over output channels
 // dispatch  a thread makes one input block of one output block of a row of taps in one chunk:
 //           chunks * 3 * inBlocks * outBlocks threads, output blocks fastest, spread over
@@ -14,6 +14,9 @@
 //
 // Exception, nested loop: rows and their columns are the one loop over what a weight sums, whose
 //   lengths only the shapes know. Columns come four at a time.
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   rows: u32,
@@ -31,8 +34,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> dy: array<Value4>;
 @group(0) @binding(3) var<storage, read_write> chunkSums: array<vec4f>;
 
 fn store(at: u32, sum: vec4f) {
@@ -92,18 +95,18 @@ fn main(
     var place = row * params.outWidth * outStep + o;
     // x at the columns ox - 1 and ox, and from there on to ox + 4.
     var x0 = vec4f(0.0);
-    var x1 = x[source];
+    var x1 = vec4f(x[source]);
     // Four columns at a time; behind the last there is nothing to add.
     for (var ox = 0u; ox < params.outWidth; ox += 4u) {
       let left = params.outWidth - ox;
-      let x2 = select(vec4f(0.0), x[source + inStep], left > 1u);
-      let x3 = select(vec4f(0.0), x[source + inStep * 2u], left > 2u);
-      let x4 = select(vec4f(0.0), x[source + inStep * 3u], left > 3u);
-      let x5 = select(vec4f(0.0), x[source + inStep * 4u], left > 4u);
-      let dy0 = dy[place];
-      let dy1 = select(vec4f(0.0), dy[place + outStep], left > 1u);
-      let dy2 = select(vec4f(0.0), dy[place + outStep * 2u], left > 2u);
-      let dy3 = select(vec4f(0.0), dy[place + outStep * 3u], left > 3u);
+      let x2 = select(vec4f(0.0), vec4f(x[source + inStep]), left > 1u);
+      let x3 = select(vec4f(0.0), vec4f(x[source + inStep * 2u]), left > 2u);
+      let x4 = select(vec4f(0.0), vec4f(x[source + inStep * 3u]), left > 3u);
+      let x5 = select(vec4f(0.0), vec4f(x[source + inStep * 4u]), left > 4u);
+      let dy0 = vec4f(dy[place]);
+      let dy1 = select(vec4f(0.0), vec4f(dy[place + outStep]), left > 1u);
+      let dy2 = select(vec4f(0.0), vec4f(dy[place + outStep * 2u]), left > 2u);
+      let dy3 = select(vec4f(0.0), vec4f(dy[place + outStep * 3u]), left > 3u);
       a00 = a00 + x0.x * dy0 + x1.x * dy1 + x2.x * dy2 + x3.x * dy3;
       a01 = a01 + x0.y * dy0 + x1.y * dy1 + x2.y * dy2 + x3.y * dy3;
       a02 = a02 + x0.z * dy0 + x1.z * dy1 + x2.z * dy2 + x3.z * dy3;

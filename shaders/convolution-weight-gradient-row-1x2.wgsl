@@ -5,8 +5,8 @@
 // For kernel 3, stride 1, padding 1 alone. Along a row the three taps kx see the same x one after
 // the other, so that each is loaded once for all three.
 //
-// x         [batch][inHeight][inWidth][inBlocks] vec4f over input channels
-// dy        [rows = batch * outHeight][outWidth][outBlocks] vec4f over output channels
+// x         [batch][inHeight][inWidth][inBlocks] Value4 over input channels
+// dy        [rows = batch * outHeight][outWidth][outBlocks] Value4 over output channels
 // chunkSums [chunks][3][3][inBlocks * 4][outBlocks] vec4f over output channels
 // dispatch  a thread makes one input block of two output blocks of a row of taps in one chunk:
 //           chunks * 3 * inBlocks * ceil(outBlocks / 2) threads, output blocks fastest, spread over
@@ -15,6 +15,9 @@
 // Exception, nested loop: rows and their columns are the one loop over what a weight sums, whose
 //   lengths only the shapes know. Columns come two at a time: beside 24 sums there is
 //   little room in registers for the operands of more.
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   rows: u32,
@@ -32,8 +35,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> dy: array<Value4>;
 @group(0) @binding(3) var<storage, read_write> chunkSums: array<vec4f>;
 
 fn add(at: u32, sum: vec4f) {
@@ -115,14 +118,14 @@ fn main(
     var place = row * params.outWidth * outStep + o;
     // x at the columns ox - 1 and ox, and from there on to ox + 2.
     var x0 = vec4f(0.0);
-    var x1 = x[source];
+    var x1 = vec4f(x[source]);
     // Two columns at a time; behind the last there is nothing to add.
     for (var ox = 0u; ox < params.outWidth; ox += 2u) {
       let left = params.outWidth - ox;
-      let x2 = select(vec4f(0.0), x[source + inStep], left > 1u);
-      let x3 = select(vec4f(0.0), x[source + inStep * 2u], left > 2u);
-      let dy0 = dy[place];
-      let dy1 = select(vec4f(0.0), dy[place + outStep], left > 1u);
+      let x2 = select(vec4f(0.0), vec4f(x[source + inStep]), left > 1u);
+      let x3 = select(vec4f(0.0), vec4f(x[source + inStep * 2u]), left > 2u);
+      let dy0 = vec4f(dy[place]);
+      let dy1 = select(vec4f(0.0), vec4f(dy[place + outStep]), left > 1u);
       a00 = a00 + x0.x * dy0 + x1.x * dy1;
       a01 = a01 + x0.y * dy0 + x1.y * dy1;
       a02 = a02 + x0.z * dy0 + x1.z * dy1;
@@ -135,8 +138,8 @@ fn main(
       a21 = a21 + x2.y * dy0 + x3.y * dy1;
       a22 = a22 + x2.z * dy0 + x3.z * dy1;
       a23 = a23 + x2.w * dy0 + x3.w * dy1;
-      let next0 = dy[place + nextOut];
-      let next1 = select(vec4f(0.0), dy[place + outStep + nextOut], left > 1u);
+      let next0 = vec4f(dy[place + nextOut]);
+      let next1 = select(vec4f(0.0), vec4f(dy[place + outStep + nextOut]), left > 1u);
       b00 = b00 + x0.x * next0 + x1.x * next1;
       b01 = b01 + x0.y * next0 + x1.y * next1;
       b02 = b02 + x0.z * next0 + x1.z * next1;

@@ -1,8 +1,11 @@
 // Global average pool: the mean over the pixels of each sample
 //
-// x         [batch][pixels][blocks] vec4f
-// y         [batch][blocks] vec4f, `count` in all
+// x         [batch][pixels][blocks] Value4
+// y         [batch][blocks] Value4, `count` in all
 // dispatch  one thread a vec4f of y, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   count: u32,
@@ -11,8 +14,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read_write> y: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -34,13 +37,13 @@ fn main(
   var sum3 = vec4f(0.0);
   // Four loads an iteration; the last few pixels follow.
   for (; index + 3u * step < end; index += 4u * step) {
-    sum0 += x[index];
-    sum1 += x[index + step];
-    sum2 += x[index + 2u * step];
-    sum3 += x[index + 3u * step];
+    sum0 += vec4f(x[index]);
+    sum1 += vec4f(x[index + step]);
+    sum2 += vec4f(x[index + 2u * step]);
+    sum3 += vec4f(x[index + 3u * step]);
   }
   for (; index < end; index += step) {
-    sum0 += x[index];
+    sum0 += vec4f(x[index]);
   }
-  y[output] = ((sum0 + sum1) + (sum2 + sum3)) / f32(params.pixels);
+  y[output] = Value4(((sum0 + sum1) + (sum2 + sum3)) / f32(params.pixels));
 }

@@ -1,10 +1,13 @@
 // dx[n, i] = sum over o of dy[n, o] * weight[i, o]; added to dx when `accumulate` is 1
 //
-// dy        [batch][outBlocks] vec4f over output features
+// dy        [batch][outBlocks] Value4 over output features
 // weight    [inBlocks * 4][outBlocks] vec4f over output features
-// dx        [batch][inBlocks] vec4f over input features
+// dx        [batch][inBlocks] Value4 over input features
 // dispatch  a thread makes one input block of one sample: batch * inBlocks threads, spread over
 //           x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   batch: u32,
@@ -14,9 +17,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<Value4>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -31,7 +34,7 @@ fn main(
   var w = (index - n * params.inBlocks) * 4u * params.outBlocks;
   var sum = vec4f(0.0);
   for (var o = 0u; o < params.outBlocks; o += 1u) {
-    let gradient = dy[n * params.outBlocks + o];
+    let gradient = vec4f(dy[n * params.outBlocks + o]);
     sum += vec4f(
       dot(gradient, weight[w]),
       dot(gradient, weight[w + params.outBlocks]),
@@ -41,7 +44,7 @@ fn main(
     w += 1u;
   }
   if (params.accumulate == 1u) {
-    sum += dx[index];
+    sum += vec4f(dx[index]);
   }
-  dx[index] = sum;
+  dx[index] = Value4(sum);
 }

@@ -1,11 +1,14 @@
 // dweight[i, o] += sum over n of x[n, i] * dy[n, o];  dbias[o] += sum over n of dy[n, o]
 //
-// x         [batch][inBlocks] vec4f over input features
-// dy        [batch][outBlocks] vec4f over output features
+// x         [batch][inBlocks] Value4 over input features
+// dy        [batch][outBlocks] Value4 over output features
 // dweight   [inBlocks * 4][outBlocks] vec4f over output features
 // dbias     [outBlocks] vec4f
 // dispatch  a thread makes one input block of one output block; one more row of threads makes the
 //           bias: (inBlocks + 1) * outBlocks threads, output blocks fastest, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   batch: u32,
@@ -14,8 +17,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read> dy: array<Value4>;
 @group(0) @binding(3) var<storage, read_write> dweight: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dbias: array<vec4f>;
 
@@ -33,7 +36,7 @@ fn main(
   if (i == params.inBlocks) {
     var sum = vec4f(0.0);
     for (var n = 0u; n < params.batch; n += 1u) {
-      sum += dy[n * params.outBlocks + block];
+      sum += vec4f(dy[n * params.outBlocks + block]);
     }
     dbias[block] += sum;
     return;
@@ -43,8 +46,8 @@ fn main(
   var sum2 = vec4f(0.0);
   var sum3 = vec4f(0.0);
   for (var n = 0u; n < params.batch; n += 1u) {
-    let value = x[n * params.inBlocks + i];
-    let gradient = dy[n * params.outBlocks + block];
+    let value = vec4f(x[n * params.inBlocks + i]);
+    let gradient = vec4f(dy[n * params.outBlocks + block]);
     sum0 += value.x * gradient;
     sum1 += value.y * gradient;
     sum2 += value.z * gradient;

@@ -1,19 +1,23 @@
-// y[n, pixel, c] = x[n, c, pixel]; zero where c >= channels
+// y[n, pixel, c] = x[n, c, pixel] scale; zero where c >= channels
 //
 // x         [batch][channels][pixels] f32, as tensors cross a stage boundary
-// y         [batch][pixels][blocks] vec4f over channels
+// y         [batch][pixels][blocks] Value4 over channels
 // dispatch  one thread a vec4f of y, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   batch: u32,
   pixels: u32,
   channels: u32,
   blocks: u32,
+  scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Value4>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -34,6 +38,7 @@ fn main(
     x[first + params.pixels],
     x[first + params.pixels * 2u],
     x[first + params.pixels * 3u],
-  );
-  y[index] = select(vec4f(0.0), lanes, vec4u(c) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.channels));
+  ) * params.scale;
+  let isChannel = vec4u(c) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.channels);
+  y[index] = Value4(select(vec4f(0.0), lanes, isChannel));
 }

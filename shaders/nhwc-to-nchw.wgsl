@@ -1,18 +1,22 @@
-// y[n, c, pixel] = x[n, pixel, c]
+// y[n, c, pixel] = x[n, pixel, c] scale
 //
-// x         [batch][pixels][blocks] vec4f over channels
+// x         [batch][pixels][blocks] Value4 over channels
 // y         [batch][channels][pixels] f32, as tensors cross a stage boundary
 // dispatch  one thread a vec4f of x, pixels fastest, spread over x and y
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   batch: u32,
   pixels: u32,
   channels: u32,
   blocks: u32,
+  scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
@@ -28,7 +32,7 @@ fn main(
     return;
   }
   let block = plane - n * params.blocks;
-  let value = x[(n * params.pixels + pixel) * params.blocks + block];
+  let value = vec4f(x[(n * params.pixels + pixel) * params.blocks + block]) * params.scale;
   let c = block * 4u;
   let out = (n * params.channels + c) * params.pixels + pixel;
   y[out] = value.x;

@@ -2,9 +2,12 @@
 //
 // dx[n, c, stride row, stride column] = dy[n, before + c, row, column]; the pixels between get none
 //
-// dy        [batch][outHeight][outWidth][outBlocks] vec4f
-// dx        [batch][height][width][inBlocks] vec4f
+// dy        [batch][outHeight][outWidth][outBlocks] Value4
+// dx        [batch][height][width][inBlocks] Value4
 // dispatch  one thread a vec4f of dx: (width * inBlocks, height, batch)
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   height: u32,
@@ -20,13 +23,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<Value4>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Value4>;
 
 fn channelGradient(base: u32, channel: u32) -> f32 {
   let known = min(channel, params.inChannels - 1u);
   let place = known + params.before;
-  return select(0.0, dy[base + place / 4u][place % 4u], known == channel);
+  return select(0.0, vec4f(dy[base + place / 4u])[place % 4u], known == channel);
 }
 
 @compute @workgroup_size(64)
@@ -52,7 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   let index = (id.z * params.height + id.y) * params.width * params.inBlocks + id.x;
   if (params.accumulate == 1u) {
-    gradient += dx[index];
+    gradient += vec4f(dx[index]);
   }
-  dx[index] = gradient;
+  dx[index] = Value4(gradient);
 }

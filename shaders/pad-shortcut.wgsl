@@ -3,9 +3,12 @@
 //
 // y[n, c, row, column] = x[n, c - before, stride row, stride column], 0 where that is no channel
 //
-// x         [batch][height][width][inBlocks] vec4f
-// y         [batch][outHeight][outWidth][outBlocks] vec4f
+// x         [batch][height][width][inBlocks] Value4
+// y         [batch][outHeight][outWidth][outBlocks] Value4
 // dispatch  one thread a vec4f of y: (outWidth * outBlocks, outHeight, batch)
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   height: u32,
@@ -20,13 +23,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<Value4>;
+@group(0) @binding(2) var<storage, read_write> y: array<Value4>;
 
 // `channel` wraps around below zero, where there is no channel either.
 fn channelValue(base: u32, channel: u32) -> f32 {
   let known = min(channel, params.inChannels - 1u);
-  return select(0.0, x[base + known / 4u][known % 4u], known == channel);
+  return select(0.0, vec4f(x[base + known / 4u])[known % 4u], known == channel);
 }
 
 @compute @workgroup_size(64)
@@ -40,10 +43,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let base = (row * params.width + column * params.stride) * params.inBlocks;
   let channel = 4u * block - params.before;
   let index = (id.z * params.outHeight + id.y) * params.outWidth * params.outBlocks + id.x;
-  y[index] = vec4f(
+  y[index] = Value4(vec4f(
     channelValue(base, channel),
     channelValue(base, channel + 1u),
     channelValue(base, channel + 2u),
     channelValue(base, channel + 3u),
-  );
+  ));
 }

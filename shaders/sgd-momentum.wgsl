@@ -4,12 +4,14 @@
 //   buffer = momentum buffer + d
 //   p -= learningRate (nesterov ? d + momentum buffer : buffer)
 // A buffer of zeros before the first step makes it PyTorch's first step.
+// g is what `gradients` holds times `gradientScale`.
 //
 // parameters, gradients, momentumBuffer  `count` vec4f, all tensors of the stage one behind the other
 // dispatch                               one thread a vec4f, spread over x and y
 
 struct Params {
   count: u32,
+  gradientScale: f32,
   momentum: f32,
   nesterov: u32,
   weightDecay: f32,
@@ -35,7 +37,7 @@ fn main(
     return;
   }
   let value = parameters[index];
-  let slope = gradients[index] + params.weightDecay * value;
+  let slope = gradients[index] * params.gradientScale + params.weightDecay * value;
   let buffer = params.momentum * momentumBuffer[index] + slope;
   let direction = select(buffer, slope + params.momentum * buffer, params.nesterov == 1u);
   momentumBuffer[index] = buffer;

@@ -1,10 +1,13 @@
 // SGD without momentum, as `torch.optim.SGD`: p -= learningRate (g + weightDecay p); then g = 0
 //
+// g is what `gradients` holds times `gradientScale`.
+//
 // parameters, gradients  `count` vec4f, all tensors of the stage one behind the other
 // dispatch               one thread a vec4f, spread over x and y
 
 struct Params {
   count: u32,
+  gradientScale: f32,
   weightDecay: f32,
 }
 
@@ -27,7 +30,7 @@ fn main(
     return;
   }
   let value = parameters[index];
-  let slope = gradients[index] + params.weightDecay * value;
+  let slope = gradients[index] * params.gradientScale + params.weightDecay * value;
   parameters[index] = value - step.learningRate * slope;
   gradients[index] = vec4f(0.0);
 }

@@ -6,11 +6,14 @@
 //   loss = log sum exp(x - max) - (1 - s) (x_label - max) - s / classes sum(x - max)
 //   dLogits = (p - q) gradientScale
 //
-// logits, gradient  [batch][blocks] vec4f; the lanes behind the last class are ignored, and
+// logits, gradient  [batch][blocks] Value4; the lanes behind the last class are ignored, and
 //                   written as zeros
 // labels            [batch] i32, each from 0 to classes - 1
 // samples           [batch] vec2f: loss, 1 where classified right, else 0
 // dispatch          one workgroup of 64 a sample
+
+// Activations and gradients as they are stored: see `runtime/webgpu/precision.ts`.
+alias Value4 = vec4f;
 
 struct Params {
   classes: u32,
@@ -20,9 +23,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<vec4f>;
+@group(0) @binding(1) var<storage, read> logits: array<Value4>;
 @group(0) @binding(2) var<storage, read> labels: array<i32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> gradient: array<Value4>;
 @group(0) @binding(4) var<storage, read_write> samples: array<vec2f>;
 
 const lowest = -3.4028234e38;
@@ -57,7 +60,7 @@ fn main(
   var most = vec4f(lowest);
   for (var block = lane; block < params.blocks; block += 64u) {
     let isClass = lanes + 4u * block < vec4u(params.classes);
-    most = max(most, select(vec4f(lowest), logits[base + block], isClass));
+    most = max(most, select(vec4f(lowest), vec4f(logits[base + block]), isClass));
   }
   largest[lane] = max(max(most.x, most.y), max(most.z, most.w));
   joinLargest(lane, 32u);
@@ -70,14 +73,14 @@ fn main(
   let top = largest[0];
 
   let label = u32(labels[sample]);
-  let ofLabel = logits[base + label / 4u][label % 4u];
+  let ofLabel = vec4f(logits[base + label / 4u])[label % 4u];
   var powers = vec4f(0.0);
   var distances = vec4f(0.0);
   var before = vec4f(0.0);
   for (var block = lane; block < params.blocks; block += 64u) {
     let class4 = lanes + 4u * block;
     let isClass = class4 < vec4u(params.classes);
-    let value = logits[base + block];
+    let value = vec4f(logits[base + block]);
     let distance = select(vec4f(0.0), value - top, isClass);
     powers += select(vec4f(0.0), exp(distance), isClass);
     distances += distance;
@@ -99,10 +102,10 @@ fn main(
   for (var block = lane; block < params.blocks; block += 64u) {
     let class4 = lanes + 4u * block;
     let isClass = class4 < vec4u(params.classes);
-    let share = exp(select(vec4f(0.0), logits[base + block] - top, isClass)) / total.x;
+    let share = exp(select(vec4f(0.0), vec4f(logits[base + block]) - top, isClass)) / total.x;
     let target4 = select(vec4f(spread), vec4f(spread + kept), class4 == vec4u(label));
     let slope = (share - target4) * params.gradientScale;
-    gradient[base + block] = select(vec4f(0.0), slope, isClass);
+    gradient[base + block] = Value4(select(vec4f(0.0), slope, isClass));
   }
   if (lane == 0u) {
     let logOfSum = log2(total.x) * 0.6931472;

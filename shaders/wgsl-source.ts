@@ -69,7 +69,7 @@ export function runsInLoop({ header, body }: Loop, functions: readonly WgslFunct
   return code;
 }
 
-const floatType = /\bf32\b|\bvec\df\b|\bmat\dx\df\b/;
+const floatType = /\bf32\b|\bValue4\b|\bvec\df\b|\bmat\dx\df\b/;
 const floatMaker = /\d\.\d|\b(f32|vec\df|exp|log2|sqrt|inverseSqrt|dot)\b/;
 
 /** The names of fields, bindings, parameters and variables that hold floating-point numbers. */

@@ -3,6 +3,7 @@ import { verificationCases } from '../../runtime/verify/cases';
 import { toReported } from '../../runtime/verify/report';
 import { runCases, type CaseResult } from '../../runtime/verify/run';
 import { limitsOf, requestDevice } from '../../runtime/webgpu/device';
+import { hasHalf } from '../../runtime/webgpu/precision';
 import { failureReason } from '../../runtime/worker/failure';
 import { fetchGolden, send } from './host';
 import type { VerifyStatus } from './status';
@@ -16,7 +17,7 @@ function report(status: VerifyStatus): void {
 async function verify(set: CaseSet): Promise<void> {
   const golden = await fetchGolden();
   const target = await requestDevice(navigator.gpu);
-  const cases = verificationCases(set, golden);
+  const cases = verificationCases(set, golden, hasHalf(target.device));
   const limits = limitsOf(target.device);
   const device = target.description;
   report({ state: 'ready', device, limits, set, total: cases.length });

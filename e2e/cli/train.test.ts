@@ -215,6 +215,7 @@ test.each([
   [['--recompute', 'sometimes'], 2, 'Allowed choices are auto, always, never'],
   [['--resume'], 2, '--resume needs --run'],
   [['--resume', '--run', 'nowhere'], 1, 'nowhere/run.json: expected the file of a run'],
+  [['--precision', 'f8'], 2, 'Allowed choices are f32, f16'],
   [['--model', 'vgg'], 2, 'Allowed choices are resnet18, resnet34, resnet50, resnet20'],
   [['--image-size', '3', '--model', 'resnet34'], 1, 'expected'],
   [['--data', 'nowhere'], 1, 'nowhere'],

@@ -36,6 +36,7 @@ export const smallRun: TrainConfig = {
   labelSmoothing: 0,
   schedule: '1f1b',
   recompute: 'auto',
+  precision: 'f32',
   cut: [],
   seed: 3,
 };

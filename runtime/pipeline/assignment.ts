@@ -41,6 +41,7 @@ export function planStage(assignment: StageAssignment): PlannedStage {
     needsInputGradient: !isFirst,
     ...(assignment.splitsBackward !== undefined && { splitsBackward: assignment.splitsBackward }),
     ...(assignment.recompute !== undefined && { recompute: assignment.recompute }),
+    ...(assignment.precision !== undefined && { precision: assignment.precision }),
     optimizer: assignment.optimizer,
     ...(isLast && { loss: { labelSmoothing: assignment.labelSmoothing } }),
   };

@@ -1,4 +1,4 @@
-import type { DeviceMemory, LossResult, StageEngine } from '../engine';
+import type { DeviceMemory, LossResult, Precision, StageEngine } from '../engine';
 import type { StageAssignment } from '../protocol/message';
 import type { Action } from '../schedule/action';
 import { expectShape, type NamedTensors, type Tensor } from '../tensor';
@@ -43,6 +43,8 @@ export interface PipelineStage {
   readonly device: string;
   /** What the device has for a stage; absent where that is main memory, or not said. */
   readonly memory?: DeviceMemory | undefined;
+  /** How the device can store activations; as f32 alone where absent. */
+  readonly precisions?: readonly Precision[] | undefined;
   onSend: (transfer: Transfer) => void;
   /** Allocates the stage; resolves to the bytes that it holds. */
   prepare(assignment: StageAssignment): Promise<number>;
@@ -84,6 +86,10 @@ export class LocalStage implements PipelineStage {
 
   get memory(): DeviceMemory | undefined {
     return this.#engine.memory;
+  }
+
+  get precisions(): readonly Precision[] | undefined {
+    return this.#engine.precisions;
   }
 
   async prepare(assignment: StageAssignment): Promise<number> {

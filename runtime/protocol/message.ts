@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { precisions } from '../engine';
 import { architectures } from '../model/resnet';
 import { failureReasons } from '../worker/status';
 import { ProtocolError } from './error';
@@ -60,6 +61,8 @@ const stage = v.strictObject({
   splitsBackward: v.exactOptional(v.boolean()),
   /** Whether the units' values are computed once more in the backward; kept where absent. */
   recompute: v.exactOptional(v.boolean()),
+  /** How activations and their gradients are stored on the device; f32 where absent. */
+  precision: v.exactOptional(v.picklist(precisions)),
   labelSmoothing: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
   optimizer,
 });
@@ -88,6 +91,8 @@ const workerMessage = v.variant('type', [
     memory: v.exactOptional(
       v.strictObject({ bufferBytes: positive, totalBytes: v.exactOptional(positive) }),
     ),
+    /** How it can store activations; as f32 alone where absent. */
+    precisions: v.exactOptional(v.pipe(v.array(v.picklist(precisions)), v.maxLength(8))),
   }),
   /** The engine has allocated the stage of the plan. */
   v.strictObject({ type: v.literal('prepared'), plan: count, memoryBytes: count }),

@@ -10,8 +10,15 @@ import { resnetCases, type Setting } from './resnet-cases';
 
 const imageNetworks = ['resnet18', 'resnet34', 'resnet50'] as const;
 
-/** All cases of a set, odd shapes first, then the networks' and PyTorch's. */
-export function verificationCases(set: CaseSet, golden: GoldenData): VerificationCase[] {
+/**
+ * All cases of a set, odd shapes first, then the networks' and PyTorch's.
+ * @param withHalf the device can store values as f16: the odd shapes and the small network so, too
+ */
+export function verificationCases(
+  set: CaseSet,
+  golden: GoldenData,
+  withHalf: boolean,
+): VerificationCase[] {
   const imageSize = set === 'quick' ? 48 : 224;
   const settings: Setting[] = imageNetworks.map((architecture) => ({
     architecture,
@@ -20,8 +27,26 @@ export function verificationCases(set: CaseSet, golden: GoldenData): Verificatio
     numClasses: 1000,
   }));
   // The CIFAR network has the shortcut that pads; it is small as it is.
-  settings.push({ architecture: 'resnet20', imageSize: 32, batch: 2, numClasses: 10 });
-  return [...smallCases(), ...resnetCases(settings), ...networkCases, ...goldenCases(golden)];
+  const small: Setting = { architecture: 'resnet20', imageSize: 32, batch: 2, numClasses: 10 };
+  return [
+    ...smallCases(),
+    ...resnetCases([...settings, small]),
+    ...networkCases,
+    ...goldenCases(golden),
+    ...(withHalf ? [...halfCases(), ...resnetCases([small], 'f16')] : []),
+  ];
+}
+
+/** Every kind of operation at odd shapes with values stored as f16. */
+export function halfCases(): VerificationCase[] {
+  const precision = 'f16';
+  return [
+    ...oddCases(precision),
+    lossCase(5, 10, { labelSmoothing: 0.1, precision }),
+    lossCase(6, 5, { labelSmoothing: 0, ties: true, precision }),
+    lossCase(3, 301, { labelSmoothing: 0.2, precision }),
+    ...boundaryShapes.map((shape) => boundaryCase(shape, precision)),
+  ];
 }
 
 /** Every kind of operation at odd shapes: quick to run, and enough to catch a wrong kernel. */
@@ -32,14 +57,16 @@ export function smallCases(): VerificationCase[] {
     lossCase(6, 5, { labelSmoothing: 0, ties: true }),
     lossCase(3, 301, { labelSmoothing: 0.2 }),
     ...optimizers.map(([name, config]) => optimizerCase(name, config, 303)),
-    ...[
-      [2, 3, 5, 7],
-      [3, 10],
-      [1, 8, 4, 4],
-      [2, 65, 3, 3],
-    ].map(boundaryCase),
+    ...boundaryShapes.map((shape) => boundaryCase(shape)),
   ];
 }
+
+const boundaryShapes = [
+  [2, 3, 5, 7],
+  [3, 10],
+  [1, 8, 4, 4],
+  [2, 65, 3, 3],
+];
 
 const decay = { weightDecay: 0.05 };
 const betas = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };

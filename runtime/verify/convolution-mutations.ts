@@ -39,13 +39,13 @@ const rowWeightGradientFaults: readonly Mutation[] = [
   ['the last column dropped', 'ox < params.outWidth', 'ox + 1u < params.outWidth'],
   [
     'the next row’s pixel to the right',
-    'x[source + inStep], left > 1u)',
-    'x[source + inStep], true)',
+    'x[source + inStep]), left > 1u)',
+    'x[source + inStep]), true)',
   ],
   [
     'gradients behind the last column',
-    'dy[place + outStep], left > 1u)',
-    'dy[place + outStep], true)',
+    'dy[place + outStep]), left > 1u)',
+    'dy[place + outStep]), true)',
   ],
   ['no pixel to the left', '      x0 = x', '      x0 = 0.0 * x'],
   ['rows of taps swapped', 'tapPlace - chunk * 3u;', '2u - (tapPlace - chunk * 3u);'],

@@ -54,7 +54,11 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     op: 'batch norm',
     mutations: [
       ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
-      ['the bias left out', '(x[second] - mean) * scale + shift', '(x[second] - mean) * scale'],
+      [
+        'the bias left out',
+        '(vec4f(x[second]) - mean) * scale + shift',
+        '(vec4f(x[second]) - mean) * scale',
+      ],
     ],
   },
   'batch-norm-evaluation': {
@@ -72,7 +76,11 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
         'index < params.count; index += step',
         'index + step < params.count; index += step',
       ],
-      ['the mean not taken off', 'g3 * (x[index + 3u * step] - mean)', 'g3 * x[index + 3u * step]'],
+      [
+        'the mean not taken off',
+        'g3 * (vec4f(x[index + 3u * step]) - mean)',
+        'g3 * vec4f(x[index + 3u * step])',
+      ],
     ],
   },
   'batch-norm-gradient-sums-combine': {
@@ -87,7 +95,7 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
   'batch-norm-input-gradient': {
     op: 'batch norm',
     mutations: [
-      ['the mean of dy left in', 'dy[second] - level', 'dy[second]'],
+      ['the mean of dy left in', 'vec4f(dy[second]) - level', 'vec4f(dy[second])'],
       ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
       overwrites,
     ],
@@ -96,11 +104,15 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     op: 'batch norm with ReLU',
     mutations: [
       ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
-      ['the bias left out', '(x[second] - mean) * scale + shift', '(x[second] - mean) * scale'],
+      [
+        'the bias left out',
+        '(vec4f(x[second]) - mean) * scale + shift',
+        '(vec4f(x[second]) - mean) * scale',
+      ],
       [
         'the ReLU left out',
-        'max((x[third] - mean) * scale + shift, vec4f(0.0))',
-        '(x[third] - mean) * scale + shift',
+        'max((vec4f(x[third]) - mean) * scale + shift, vec4f(0.0))',
+        '(vec4f(x[third]) - mean) * scale + shift',
       ],
     ],
   },
@@ -108,8 +120,8 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     op: 'batch norm with ReLU',
     mutations: [
       ['the last vector dropped', 'fourth < params.count', 'fourth + 1u < params.count'],
-      ['the shortcut left out', ' + shortcut[third]', ''],
-      ['the neighbour’s shortcut', 'shortcut[fourth]', 'shortcut[third]'],
+      ['the shortcut left out', ' + vec4f(shortcut[index])', ''],
+      ['the neighbour’s shortcut', 'shortcut[index]', 'shortcut[index ^ 1u]'],
     ],
   },
   'batch-norm-relu-gradient-sums': {
@@ -120,8 +132,12 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
         'index < params.count; index += step',
         'index + step < params.count; index += step',
       ],
-      ['the mean not taken off', 'g3 * (x[index + 3u * step] - mean)', 'g3 * x[index + 3u * step]'],
-      ['the mask left out', 'y[index] > vec4f(0.0)', 'vec4<bool>(true)'],
+      [
+        'the mean not taken off',
+        'g3 * (vec4f(x[index + 3u * step]) - mean)',
+        'g3 * vec4f(x[index + 3u * step])',
+      ],
+      ['the mask left out', 'vec4f(y[index]) > vec4f(0.0)', 'vec4<bool>(true)'],
     ],
   },
   'batch-norm-add-relu-gradient-sums': {
@@ -132,7 +148,7 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
         'index < params.count; index += step',
         'index + step < params.count; index += step',
       ],
-      ['the mask left out', 'y[index] > vec4f(0.0)', 'vec4<bool>(true)'],
+      ['the mask left out', 'vec4f(y[index]) > vec4f(0.0)', 'vec4<bool>(true)'],
       ['the shortcut’s gradient dropped', '    passOn(index + 3u * step, g3);\n', ''],
       ['the shortcut’s last gradients dropped', '    passOn(index, g);\n', ''],
       overwrites,
@@ -155,13 +171,16 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     op: 'relu',
     mutations: [
       tailDropped,
-      ['a gradient at zero', 'y[index] > vec4f', 'y[index] >= vec4f'],
+      ['a gradient at zero', 'vec4f(y[index]) > vec4f', 'vec4f(y[index]) >= vec4f'],
       overwrites,
     ],
   },
   add: {
     op: 'add',
-    mutations: [tailDropped, ['a wrong operand', 'a[index] + b[index]', 'a[index] + a[index]']],
+    mutations: [
+      tailDropped,
+      ['a wrong operand', 'vec4f(a[index]) + vec4f(b[index])', 'vec4f(a[index]) + vec4f(a[index])'],
+    ],
   },
   'add-input-gradient': { op: 'add', mutations: [tailDropped, overwrites] },
   'max-pool': {

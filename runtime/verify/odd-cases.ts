@@ -1,8 +1,9 @@
+import type { Precision } from '../engine';
 import type { Convolution, Operation } from '../model/graph';
 import type { Shape } from '../tensor';
 import { tileCounts } from '../webgpu/operations/convolution';
 import type { VerificationCase } from './case';
-import { fusedCase } from './fused-case';
+import { fusedCase, type Surroundings } from './fused-case';
 import { operationCase, type OperationCaseOptions } from './operation-case';
 
 const names = { input: 'input', output: 'output' };
@@ -12,24 +13,23 @@ const names = { input: 'input', output: 'output' };
  * that leave tails, pictures smaller than the window, more than one sample, ties, gradients that
  * are there already.
  */
-export function oddCases(): VerificationCase[] {
+export function oddCases(precision: Precision = 'f32'): VerificationCase[] {
+  const rows = [...convolutions, ...batchNorms, ...elementwise, ...pools, ...shortcuts, ...linears];
+  const operations = rows.map(([operation, [batch = 1, ...inputShape], options]) =>
+    operationCase({ operation, batch, inputShape }, { ...options, precision }),
+  );
+  const whole = fused.filter(
+    ([, surroundings]) => precision === 'f32' || isStoredOnce(surroundings),
+  );
   return [
-    ...convolutions,
-    ...batchNorms,
-    ...fused,
-    ...[...elementwise, ...pools, ...shortcuts].map(([operation, shape, options]) =>
-      caseOf(operation, shape, options),
-    ),
-    ...linears,
+    ...operations,
+    ...whole.map(([shape, surroundings]) => fusedCase(shape, surroundings, precision)),
   ];
 }
 
-function caseOf(
-  operation: Operation,
-  [batch = 1, ...inputShape]: Shape,
-  options: OperationCaseOptions = {},
-): VerificationCase {
-  return operationCase({ operation, batch, inputShape }, options);
+/** Whether nothing between input and output is stored: what f16 rounds once can be held to that. */
+function isStoredOnce(surroundings: Surroundings): boolean {
+  return surroundings !== 'with a sum that is read again';
 }
 
 type Row<Kind extends Operation = Operation> = readonly [
@@ -81,9 +81,11 @@ const convolutionRows = (
 const convolutions = convolutionRows.flatMap(([operation, shape, options]) => {
   const otherTiles = Math.max(...Object.values(tileCounts(operation))) - 1;
   const tiles = [undefined, ...Array.from({ length: otherTiles }, (_, tile) => tile)];
-  return tiles.map((tile) =>
-    caseOf(operation, shape, { ...options, ...(tile !== undefined && { tile }) }),
-  );
+  return tiles.map((tile): Row => [
+    operation,
+    shape,
+    { ...options, ...(tile !== undefined && { tile }) },
+  ]);
 });
 
 const batchNorms = (
@@ -95,30 +97,28 @@ const batchNorms = (
     // Long enough for more than one chunk a thread of the kernels that join chunks.
     [[2, 4, 40, 41], added],
   ] as const
-).map(([shape, options]) =>
-  caseOf(
-    {
-      ...names,
-      kind: 'batchNorm',
-      weight: 'weight',
-      bias: 'bias',
-      runningMean: 'running mean',
-      runningVar: 'running variance',
-      channels: shape[1],
-      epsilon: 1e-5,
-      momentum: 0.1,
-    },
-    shape,
-    options,
-  ),
-);
+).map(([shape, options]): Row => [
+  {
+    ...names,
+    kind: 'batchNorm',
+    weight: 'weight',
+    bias: 'bias',
+    runningMean: 'running mean',
+    runningVar: 'running variance',
+    channels: shape[1],
+    epsilon: 1e-5,
+    momentum: 0.1,
+  },
+  shape,
+  options,
+]);
 
-const fused = [
-  fusedCase([2, 5, 7, 3], 'alone'),
-  fusedCase([1, 3, 1, 5], 'alone'),
-  fusedCase([2, 4, 40, 41], 'alone'),
-  fusedCase([3, 10, 9, 7], 'with the input added'),
-  fusedCase([3, 6, 7, 5], 'with a sum that is read again'),
+const fused: readonly (readonly [Shape, Surroundings])[] = [
+  [[2, 5, 7, 3], 'alone'],
+  [[1, 3, 1, 5], 'alone'],
+  [[2, 4, 40, 41], 'alone'],
+  [[3, 10, 9, 7], 'with the input added'],
+  [[3, 6, 7, 5], 'with a sum that is read again'],
 ];
 
 const relu = { ...names, kind: 'relu' } as const;
@@ -165,10 +165,8 @@ const linears = (
     [[3, 33], 10, added],
     [[7, 70], 101],
   ] as const
-).map(([shape, outFeatures, options]) =>
-  caseOf(
-    { ...names, kind: 'linear', weight: 'weight', bias: 'bias', inFeatures: shape[1], outFeatures },
-    shape,
-    options,
-  ),
-);
+).map(([shape, outFeatures, options]): Row => [
+  { ...names, kind: 'linear', weight: 'weight', bias: 'bias', inFeatures: shape[1], outFeatures },
+  shape,
+  options,
+]);

@@ -1,3 +1,4 @@
+import type { Precision } from '../engine';
 import { outputShapeOf, type Operation } from '../model/graph';
 import { elementCount, formatShape, type NamedTensors, type Shape, type Tensor } from '../tensor';
 import type { OperationModule } from '../webgpu/operation';
@@ -8,7 +9,7 @@ import { operationModules } from '../webgpu/operations/index';
 import type { OperationInputs } from '../webgpu/run-operation';
 import type { VerificationCase } from './case';
 import { compare, type Comparison } from './comparison';
-import { levels, normal, variances } from './values';
+import { levels, normal, storable, variances } from './values';
 
 /** An operation of the graph, whose values and tensors go by the names of their roles. */
 export interface PlacedOperation {
@@ -25,6 +26,8 @@ export interface OperationCaseOptions {
   readonly ties?: boolean;
   /** Which tiles a convolution's kernels have, 0 the smallest; the largest where absent. */
   readonly tile?: number;
+  /** How values and their gradients are stored; f32 where absent. */
+  readonly precision?: Precision;
 }
 
 /** How people call the operations. */
@@ -70,7 +73,8 @@ export function operationCase(
 ): VerificationCase {
   const operation = withRoleNames(named);
   const shape = describe(operation, [batch, ...inputShape], options);
-  const op = operationNames[operation.kind];
+  const { precision = 'f32' } = options;
+  const op = opName(operationNames[operation.kind], precision);
   return {
     op,
     shape,
@@ -84,16 +88,19 @@ export function operationCase(
       for (const [name, { actual, expected }] of results) {
         // Parameters that no optimizer has moved yet.
         if (name === 'weight' || name === 'bias') continue;
-        comparisons.push(compare(resultName(name), actual?.data, expected.data));
+        // Parameters' gradients and statistics are f32 whatever values are stored as.
+        const isValue = /^(gradient of )?(output|input|other)$/.test(name);
+        const storedAs = isValue ? precision : 'f32';
+        comparisons.push(compare(resultName(name), actual?.data, expected.data, storedAs));
       }
       if (operation.kind === 'batchNorm') {
         const { values, tensors } = inputs;
-        const given = tensors ? { values, tensors } : { values };
+        const given = tensors ? { values, tensors, precision } : { values, precision };
         const evaluated = await operationResults(device, module, operation, given, 'evaluation');
         const output = evaluated.get('output');
         if (output) {
           const { actual, expected } = output;
-          comparisons.push(compare('output in evaluation', actual?.data, expected.data));
+          comparisons.push(compare('output in evaluation', actual?.data, expected.data, precision));
         }
       }
       return comparisons;
@@ -111,6 +118,11 @@ function moduleOf(
   return operationModules[operation.kind];
 }
 
+/** The operation's name; with f16 another row of the table. */
+export function opName(name: string, precision: Precision): string {
+  return precision === 'f16' ? `${name} (f16)` : name;
+}
+
 /** `gradient of weight` to `weight gradient`. */
 function resultName(name: string): string {
   const [, of] = /^gradient of (.*)$/.exec(name) ?? [];
@@ -121,9 +133,10 @@ function inputsOf(
   operation: Operation,
   shape: Shape,
   key: string,
-  { accumulate, ties }: OperationCaseOptions,
+  { accumulate, ties, precision = 'f32' }: OperationCaseOptions,
 ): Omit<OperationInputs, 'outputShape'> {
-  const make = (role: string, of: Shape): Tensor => normal(`${key} ${role}`, of);
+  const make = (role: string, of: Shape): Tensor =>
+    storable(normal(`${key} ${role}`, of), precision);
   const values: Record<string, Tensor> = {
     input: ties ? levels(`${key} input`, shape) : make('input', shape),
   };
@@ -140,6 +153,7 @@ function inputsOf(
         .filter(([name]) => name === 'weight' || name === 'bias')
         .map(([name, tensor]) => [name, make(`${name} gradient`, tensor.shape)]),
     ),
+    precision,
   };
 }
 

@@ -40,6 +40,7 @@ export function optimizerCase(
         gradients: allocate('gradients', bytes),
         slots: slots.map((_, index) => allocate(`slot ${index}`, bytes)),
         step: allocate('step', 256),
+        gradientScale: 1 / 8,
       };
       const regions = [memory.parameters, ...memory.slots];
       let actual = held.map((value) => toFloat32(value).data);
@@ -53,7 +54,7 @@ export function optimizerCase(
           dispatches,
           new Map([
             ...regions.map((region, at) => [region, actual[at] ?? new Float32Array(0)] as const),
-            [memory.gradients, toFloat32(gradient).data],
+            [memory.gradients, toFloat32(gradient).data.map((value) => 8 * value)],
             [memory.step, new Float32Array(encoded)],
           ]),
           [memory.gradients, ...regions],

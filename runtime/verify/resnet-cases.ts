@@ -1,3 +1,4 @@
+import type { Precision } from '../engine';
 import { inferShapes } from '../model/graph';
 import { buildResNet, defaultStem, type Architecture } from '../model/resnet';
 import { sameShape, type Shape } from '../tensor';
@@ -13,10 +14,13 @@ export interface Setting {
 }
 
 /** One case for each distinct operation and shape in these networks. */
-export function resnetCases(settings: readonly Setting[]): VerificationCase[] {
+export function resnetCases(
+  settings: readonly Setting[],
+  precision: Precision = 'f32',
+): VerificationCase[] {
   const found = new Map<string, VerificationCase>();
   for (const placed of settings.flatMap(operationsOf)) {
-    const made = operationCase(placed);
+    const made = operationCase(placed, { precision });
     const key = `${made.op}, ${made.shape}`;
     if (!found.has(key)) found.set(key, made);
   }

@@ -1,3 +1,5 @@
+import type { Precision } from '../engine';
+import { fromHalf, toHalf } from '../half';
 import { Random } from '../random';
 import { elementCount, type Shape, type Tensor } from '../tensor';
 
@@ -21,4 +23,9 @@ export function levels(key: string, shape: Shape): Tensor {
 export function variances(key: string, shape: Shape): Tensor {
   const { data } = normal(key, shape);
   return { shape, data: data.map((value) => 0.5 + value * value) };
+}
+
+/** The values rounded to what can be stored, so that storing them is no error. */
+export function storable({ shape, data }: Tensor, precision: Precision): Tensor {
+  return { shape, data: precision === 'f16' ? data.map((value) => fromHalf(toHalf(value))) : data };
 }

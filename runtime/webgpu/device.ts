@@ -1,3 +1,4 @@
+import { halfFeature } from './precision';
 import type { FailureReason } from '../worker/status';
 
 /** No device that the kernels can run on; `reason` is the page's. */
@@ -50,6 +51,9 @@ const largestLimits: DeviceLimits = {
   maxStorageBufferBindingSize: 1024 * mebibyte,
 };
 
+/** Taken where they are offered. */
+const optionalFeatures: readonly GPUFeatureName[] = [halfFeature];
+
 export interface RequestedDevice {
   readonly device: GPUDevice;
   /** The adapter in words, for people. */
@@ -91,7 +95,8 @@ export async function requestDevice(
     }
     requiredLimits[name] = Math.min(offered, limits[name]);
   }
-  const device = await adapter.requestDevice({ requiredLimits });
+  const requiredFeatures = optionalFeatures.filter((feature) => adapter.features.has(feature));
+  const device = await adapter.requestDevice({ requiredLimits, requiredFeatures });
   return { device, description: describe(adapter), software: isSoftware(adapter) };
 }
 

@@ -1,9 +1,11 @@
 import {
   EngineOrderError,
+  precisions,
   LabelError,
   type DeviceMemory,
   type LossResult,
   type OptimizerStep,
+  type Precision,
   type StageEngine,
   type StageSpec,
 } from '../engine';
@@ -21,6 +23,7 @@ import { expectRoom } from './device-memory';
 import { InFlight } from './in-flight';
 import { totalBytes } from './memory-use';
 import type { TileChoice } from './operations/convolution';
+import { expectPrecision, hasHalf } from './precision';
 import { StagingRing } from './readback';
 import { Stage } from './stage';
 import { layOutStage } from './stage-layout';
@@ -52,6 +55,7 @@ export class WebGpuEngine implements StageEngine {
   readonly kind = 'webgpu';
   readonly device: string;
   readonly memory: DeviceMemory;
+  readonly precisions: readonly Precision[];
   readonly #device: GPUDevice;
   readonly #queue: CommandQueue;
   readonly #tuning: TuningOptions | undefined;
@@ -67,6 +71,7 @@ export class WebGpuEngine implements StageEngine {
   ) {
     this.#device = device;
     this.device = description;
+    this.precisions = hasHalf(device) ? precisions : ['f32'];
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
     this.memory = {
       bufferBytes: Math.min(maxBufferSize, maxStorageBufferBindingSize),
@@ -79,6 +84,7 @@ export class WebGpuEngine implements StageEngine {
   }
 
   /**
+   * @throws PrecisionError when the device can't store values so
    * @throws StageMemoryError when the device is too small for the stage
    * @throws KernelError when the device refuses a kernel
    */
@@ -87,6 +93,7 @@ export class WebGpuEngine implements StageEngine {
       this.#free();
       const device = this.#device;
       const maxBindingBytes = device.limits.maxStorageBufferBindingSize;
+      expectPrecision(spec.precision, this.precisions, this.device);
       const largest = layOutStage(spec, maxBindingBytes);
       expectRoom(spec, largest, this.memory, this.device);
       const tiles = await this.#tiles(spec);

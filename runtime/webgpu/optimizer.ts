@@ -9,6 +9,8 @@ export interface OptimizerMemory {
   readonly gradients: Region;
   /** In the order of `optimizerSlots`. */
   readonly slots: readonly Region[];
+  /** What the gradients are taken times. */
+  readonly gradientScale: number;
   /** What `encodeStep` made, bound as uniform. */
   readonly step: Region;
 }

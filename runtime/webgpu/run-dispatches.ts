@@ -2,6 +2,9 @@ import { bind, compileKernels, encode, ParamsArena } from './commands';
 import type { Dispatch } from './kernel';
 import type { Allocation, Region } from './memory';
 
+/** What a region may hold; f16 as bits. */
+export type StoredNumbers = Float32Array | Int32Array | Uint16Array;
+
 /** The device refused the dispatches. */
 export class DispatchError extends Error {
   override readonly name = 'DispatchError';
@@ -17,7 +20,7 @@ export class DispatchError extends Error {
 export async function runDispatches(
   device: GPUDevice,
   dispatches: readonly Dispatch[],
-  contents: ReadonlyMap<Region, Float32Array | Int32Array>,
+  contents: ReadonlyMap<Region, StoredNumbers>,
   results: readonly Region[],
 ): Promise<Float32Array[]> {
   const compiled = await compileKernels(device, dispatches);

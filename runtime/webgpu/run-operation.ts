@@ -1,8 +1,11 @@
+import type { Precision } from '../engine';
+import { fromHalf, toHalf } from '../half';
 import type { Operation } from '../model/graph';
 import { tensor, type NamedTensors, type Shape, type Tensor } from '../tensor';
 import { allocate, type Region } from './memory';
 import type { InputGradient, OperationContext, OperationModule } from './operation';
-import { runDispatches } from './run-dispatches';
+import { inPrecision } from './precision';
+import { runDispatches, type StoredNumbers } from './run-dispatches';
 import type { TensorLayout } from './tensor-layout';
 import { valueBytes, valueLayout, type Value, type ValueLayout } from './value';
 
@@ -17,6 +20,8 @@ export interface OperationInputs {
   readonly inputGradients?: Readonly<Record<string, Tensor>>;
   /** What is in the parameters' gradients already; zero where absent. */
   readonly tensorGradients?: NamedTensors;
+  /** How values and their gradients are stored; f32 where absent. */
+  readonly precision?: Precision;
 }
 
 export interface OperationResults {
@@ -39,24 +44,31 @@ export async function runOperation<Kind extends Operation>(
   mode: 'training' | 'evaluation' = 'training',
 ): Promise<OperationResults> {
   const batch = Object.values(inputs.values)[0]?.shape[0] ?? 0;
-  const contents = new Map<Region, Float32Array>();
+  const { precision = 'f32' } = inputs;
+  const contents = new Map<Region, StoredNumbers>();
   const shapes: Record<string, Shape> = { [operation.output]: inputs.outputShape };
   for (const [name, { shape }] of Object.entries(inputs.values)) shapes[name] = shape;
   const newValue = (name: string, suffix: string): Value => {
     const layout = valueLayout(batch, (shapes[name] ?? []).slice(1));
-    return { layout, region: allocate(name + suffix, valueBytes(layout)) };
+    return { layout, region: allocate(name + suffix, valueBytes(layout, precision)) };
   };
   const values = keyed((name: string) => {
     const value = newValue(name, '');
     const held = inputs.values[name];
     // NaN shows a kernel that leaves a part of its output unwritten.
-    contents.set(value.region, held ? packValue(held, value.layout) : garbage(value.region));
+    contents.set(
+      value.region,
+      held ? storeValue(held, value.layout, precision) : garbage(value.region),
+    );
     return value;
   });
   const gradients = keyed((name: string) => {
     const value = newValue(name, '.gradient');
     const given = name === operation.output ? inputs.outputGradient : inputs.inputGradients?.[name];
-    contents.set(value.region, given ? packValue(given, value.layout) : garbage(value.region));
+    contents.set(
+      value.region,
+      given ? storeValue(given, value.layout, precision) : garbage(value.region),
+    );
     return value;
   });
   const layouts = module.tensors?.(operation) ?? new Map<string, TensorLayout>();
@@ -103,7 +115,7 @@ export async function runOperation<Kind extends Operation>(
 
   const output = values(operation.output);
   const wanted = [...contributed].map((name) => [name, gradients(name)] as const);
-  const held = await runDispatches(device, dispatches, contents, [
+  const held = await runDispatches(device, inPrecision(dispatches, precision), contents, [
     output.region,
     ...wanted.map(([, { region }]) => region),
     ...tensors.values(),
@@ -120,9 +132,12 @@ export async function runOperation<Kind extends Operation>(
       }),
     );
   return {
-    output: unpackValue(next(), output.layout, inputs.outputShape),
+    output: unpackValue(loadValue(next(), precision), output.layout, inputs.outputShape),
     inputGradients: Object.fromEntries(
-      wanted.map(([name, { layout }]) => [name, unpackValue(next(), layout, shapes[name] ?? [])]),
+      wanted.map(([name, { layout }]) => [
+        name,
+        unpackValue(loadValue(next(), precision), layout, shapes[name] ?? []),
+      ]),
     ),
     tensors: namedTensors(inputs.tensors),
     tensorGradients: namedTensors(inputs.tensorGradients),
@@ -143,6 +158,25 @@ export function packValue({ data }: Tensor, layout: ValueLayout): Float32Array {
   let index = 0;
   for (const place of places(layout)) packed[place] = data[index++] ?? NaN;
   return packed;
+}
+
+/** A tensor as it lies in GPU memory where values are stored so. */
+function storeValue(
+  value: Tensor,
+  layout: ValueLayout,
+  precision: Precision,
+): Float32Array | Uint16Array {
+  const packed = packValue(value, layout);
+  return precision === 'f16' ? Uint16Array.from(packed, toHalf) : packed;
+}
+
+/** The numbers of a value that was read back. */
+export function loadValue(held: Float32Array, precision: Precision): Float32Array {
+  if (precision === 'f32') return held;
+  return Float32Array.from(
+    new Uint16Array(held.buffer, held.byteOffset, held.length * 2),
+    fromHalf,
+  );
 }
 
 /** Throws where the lanes behind the last channel are not zero. */

@@ -49,6 +49,23 @@ test('recomputation keeps what the units read, their statistics and the gradient
   expect(totalBytes(layOut({ recompute: true }).memory)).toBe(351_818_840);
 });
 
+test('f16 halves what is stored of values, and nothing else', () => {
+  const single = layOut({ splitsBackward: false }).memory;
+  const half = layOut({ splitsBackward: false, precision: 'f16' }).memory;
+  expect(half).toMatchObject({
+    weights: single.weights,
+    gradients: single.gradients,
+    optimizer: single.optimizer,
+    // Boundary gradients have a scale, and so sizes of their own.
+    transfer: single.transfer + 256,
+  });
+  const statistics = 2 * 8 * (6 * 256 + 7 * 512);
+  expect(half.activations - statistics).toBe((single.activations - statistics) / 2);
+  expect(totalBytes(half)).toBe(308_173_656);
+  const both = layOut({ splitsBackward: false, recompute: true, precision: 'f16' }).memory;
+  expect(totalBytes(both)).toBe(267_197_272);
+});
+
 test('what does not fit is refused in one sentence that says what to do', () => {
   const whole = { ...spec, splitsBackward: false };
   const layout = layOut(whole);

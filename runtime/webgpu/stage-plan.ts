@@ -9,6 +9,7 @@ import { boundaryBytes, fromBoundary, toBoundary } from './operations/boundary';
 import { convolutionWith, largestTiles, type TileChoice } from './operations/convolution';
 import { sgd } from './operations/sgd';
 import { softmaxCrossEntropy } from './operations/softmax-cross-entropy';
+import { inPrecision, lossScaleOf } from './precision';
 import { StageGraph } from './stage-graph';
 import { StageWalk } from './stage-walk';
 import { arenaMemory, planArena, tensorRegions, type ArenaMemory } from './tensor-arena';
@@ -32,6 +33,8 @@ export interface StagePlan {
   readonly optimizer: readonly Dispatch[];
   encodeStep(step: OptimizerStep): ArrayBuffer;
   readonly memory: StageMemory;
+  /** What the summed gradients are stored times. */
+  readonly lossScale: number;
   /** With the batch axis. */
   readonly inputShape: Shape;
   readonly outputShape: Shape;
@@ -65,7 +68,8 @@ export function planStage(
   maxBindingBytes: number,
   tiles: TileChoice = largestTiles,
 ): StagePlan {
-  const { microBatchSize: batch, needsInputGradient } = spec;
+  const { microBatchSize: batch, needsInputGradient, precision = 'f32' } = spec;
+  const lossScale = lossScaleOf(spec);
   const graph = new StageGraph(spec.units, spec.inputShape, {
     ...operationModules,
     convolution: convolutionWith(tiles),
@@ -73,6 +77,7 @@ export function planStage(
   const memory = planMemory(spec, graph, maxBindingBytes);
   const options = {
     batch,
+    precision,
     needsInputGradient,
     recompute: spec.recompute ?? false,
     tensors: new Map([...tensorRegions(memory.parameters), ...tensorRegions(memory.statistics)]),
@@ -80,44 +85,55 @@ export function planStage(
   };
   const training = new StageWalk(graph, options);
   const evaluation = new StageWalk(graph, options);
-  const { dispatches: optimizer, encodeStep } = planOptimizer(spec, memory);
+  const { dispatches: optimizer, encodeStep } = planOptimizer(spec, memory, 1 / lossScale);
   const splits = spec.splitsBackward ?? true;
-  const betweenBoundaries = (dispatches: readonly Dispatch[]): Dispatch[] => [
-    ...(spec.loss ? [] : [upload(memory, training.gradient(graph.output))]),
-    ...dispatches,
-    ...(needsInputGradient ? [download(memory, training.gradient(graph.input))] : []),
-  ];
+  const stored = (dispatches: readonly Dispatch[]): Dispatch[] =>
+    inPrecision(dispatches, precision);
+  const betweenBoundaries = (dispatches: readonly Dispatch[]): Dispatch[] =>
+    stored([
+      ...(spec.loss ? [] : [upload(memory, training.gradient(graph.output), lossScale)]),
+      ...dispatches,
+      ...(needsInputGradient
+        ? [download(memory, training.gradient(graph.input), 1 / lossScale)]
+        : []),
+    ]);
   return {
-    forward: [upload(memory, training.value(graph.input)), ...training.forward()],
-    forwardOutput: [download(memory, training.value(graph.output))],
-    forwardLoss: planLoss(
-      spec,
-      memory,
-      training.value(graph.output),
-      training.gradient(graph.output),
+    forward: stored([upload(memory, training.value(graph.input)), ...training.forward()]),
+    forwardOutput: stored([download(memory, training.value(graph.output))]),
+    forwardLoss: stored(
+      planLoss(
+        spec,
+        memory,
+        training.value(graph.output),
+        training.gradient(graph.output),
+        lossScale,
+      ),
     ),
-    evaluate: [
+    evaluate: stored([
       upload(memory, evaluation.value(graph.input)),
       ...evaluation.evaluate(),
       download(memory, evaluation.value(graph.output)),
-    ],
+    ]),
     backwardInput: splits ? betweenBoundaries(training.backwardInput()) : [],
-    backwardWeight: splits ? training.backwardWeight() : [],
+    backwardWeight: splits ? stored(training.backwardWeight()) : [],
     backward: splits ? [] : betweenBoundaries(training.backward()),
     optimizer,
     encodeStep,
     memory,
+    lossScale,
     inputShape: [batch, ...spec.inputShape],
     outputShape: [batch, ...graph.shapeOf(graph.output)],
   };
 }
 
-function upload({ upload: { allocation } }: StageMemory, value: Value): Dispatch {
-  return fromBoundary({ allocation, offset: 0, bytes: boundaryBytes(value.layout) }, value);
+function upload({ upload: { allocation } }: StageMemory, value: Value, scale = 1): Dispatch {
+  const tensor = { allocation, offset: 0, bytes: boundaryBytes(value.layout) };
+  return fromBoundary(tensor, value, scale);
 }
 
-function download({ download: { allocation } }: StageMemory, value: Value): Dispatch {
-  return toBoundary(value, { allocation, offset: 0, bytes: boundaryBytes(value.layout) });
+function download({ download: { allocation } }: StageMemory, value: Value, scale = 1): Dispatch {
+  const tensor = { allocation, offset: 0, bytes: boundaryBytes(value.layout) };
+  return toBoundary(value, tensor, scale);
 }
 
 function planLoss(
@@ -125,6 +141,7 @@ function planLoss(
   memory: StageMemory,
   logits: Value,
   gradient: Value,
+  lossScale: number,
 ): readonly Dispatch[] {
   if (!loss) return [];
   return softmaxCrossEntropy({
@@ -133,7 +150,7 @@ function planLoss(
     gradient,
     result: memory.lossResult,
     labelSmoothing: loss.labelSmoothing,
-    gradientScale: 1 / (microBatchSize * numMicroBatches),
+    gradientScale: lossScale / (microBatchSize * numMicroBatches),
     buffer: allocate,
   });
 }
@@ -167,6 +184,7 @@ function planMemory(spec: StageSpec, graph: StageGraph, maxBindingBytes: number)
 function planOptimizer(
   { optimizer: config }: StageSpec,
   memory: StageMemory,
+  gradientScale: number,
 ): { dispatches: Dispatch[]; encodeStep: StagePlan['encodeStep'] } {
   const slots = [...memory.slots.values()];
   const dispatches = memory.parameters.parts.flatMap((parameters, part) => {
@@ -177,6 +195,7 @@ function planOptimizer(
       gradients,
       slots: slots.flatMap(({ parts }) => parts[part] ?? []),
       step: memory.optimizerStep,
+      gradientScale,
     };
     return config.kind === 'sgd'
       ? sgd.dispatches(config, arrays)

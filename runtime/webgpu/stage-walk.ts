@@ -1,3 +1,4 @@
+import type { Precision } from '../engine';
 import type { Dispatch } from './kernel';
 import { onlyRead } from './lifetimes';
 import { allocate, type Region } from './memory';
@@ -7,6 +8,7 @@ import { valueBytes, valueLayout, type Value } from './value';
 
 export interface WalkOptions {
   readonly batch: number;
+  readonly precision: Precision;
   /** Whether the gradient of the stage's input is wanted. */
   readonly needsInputGradient: boolean;
   /** Whether the backward makes the units' values once more, so that they need not be kept. */
@@ -106,8 +108,9 @@ export class StageWalk {
   #memory(known: Map<string, Value>, key: string, label: string): Value {
     let value = known.get(key);
     if (!value) {
-      const layout = valueLayout(this.#options.batch, this.#graph.shapeOf(key));
-      value = { layout, region: allocate(label, valueBytes(layout)) };
+      const { batch, precision } = this.#options;
+      const layout = valueLayout(batch, this.#graph.shapeOf(key));
+      value = { layout, region: allocate(label, valueBytes(layout, precision)) };
       known.set(key, value);
     }
     return value;

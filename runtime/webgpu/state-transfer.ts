@@ -1,5 +1,5 @@
 import { slotName } from '../engine';
-import { elementCount, expectShape, ShapeError, type NamedTensors } from '../tensor';
+import { elementCount, expectShape, ShapeError, type NamedTensors, type Tensor } from '../tensor';
 import type { Region } from './memory';
 import { StagingRing } from './readback';
 import type { Stage } from './stage';
@@ -62,8 +62,14 @@ export class StateTransfer {
 
   async exportGradients(): Promise<NamedTensors> {
     const gradients: NamedTensors = new Map();
-    await this.#read(this.#stage.plan.memory.gradients, gradients, (name) => name);
-    return gradients;
+    const { memory, lossScale } = this.#stage.plan;
+    await this.#read(memory.gradients, gradients, (name) => name);
+    if (lossScale === 1) return gradients;
+    const unscaled = ({ shape, data }: Tensor): Tensor => ({
+      shape,
+      data: data.map((value) => value / lossScale),
+    });
+    return new Map([...gradients].map(([name, gradient]) => [name, unscaled(gradient)]));
   }
 
   async #read(

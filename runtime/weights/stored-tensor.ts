@@ -1,3 +1,4 @@
+import { fromHalf } from '../half';
 import { elementCount, formatShape, type Shape, type Tensor } from '../tensor';
 
 /** Bytes of one element, by the names that safetensors gives the types. */
@@ -96,14 +97,4 @@ function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
 function uint16s(bytes: Uint8Array): Uint16Array {
   const { buffer, byteOffset } = aligned(bytes, 2);
   return new Uint16Array(buffer, byteOffset, bytes.byteLength / 2);
-}
-
-/** IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 of fraction. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }

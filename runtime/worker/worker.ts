@@ -82,6 +82,7 @@ export class PipelineWorker {
       agent,
       instance,
       ...(engine.memory && { memory: engine.memory }),
+      ...(engine.precisions && { precisions: [...engine.precisions] }),
     });
     return connection;
   }

@@ -86,6 +86,7 @@ export function trainConfig(
     labelSmoothing: options.labelSmoothing,
     schedule: options.schedule === 'auto' ? '1f1b' : options.schedule,
     recompute: options.recompute,
+    precision: options.precision,
     cut: options.cut,
     seed: options.seed,
   };

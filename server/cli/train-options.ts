@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { precisions, type Precision } from '../../runtime/engine';
 import { transportChoices, type TransportChoice } from '../../runtime/link/control';
 import { architectures, type Architecture } from '../../runtime/model/resnet';
 import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedule';
@@ -26,6 +27,7 @@ export interface TrainOptions {
   readonly labelSmoothing: number;
   readonly schedule: 'auto' | ScheduleName;
   readonly recompute: RecomputeChoice;
+  readonly precision: Precision;
   readonly cut: 'auto' | readonly string[];
   readonly weights?: string;
   readonly newHead: boolean;
@@ -95,6 +97,14 @@ export function addTrainOptions(command: Command): Command {
         'on WebGPU, compute activations again in the backward instead of keeping them; auto: where they do not fit',
         recomputeChoices,
         'auto',
+      ),
+    )
+    .addOption(
+      choice(
+        '--precision <type>',
+        'how WebGPU stores activations and their gradients; sums and weights are f32',
+        precisions,
+        'f32',
       ),
     )
     .option('--cut <units>', 'first unit of each further stage, "auto" or "none"', cutList, 'auto')

@@ -93,12 +93,13 @@ export class TrainProgress {
 
 /** `stage 2: layer3.0 to head on a phone (webgpu, 376 MB: weights 69, gradients 69, …)` */
 function stageLine(stage: StageRecord, index: number): string {
-  const { device, units, engine, memoryBytes, memory, recompute } = stage;
+  const { device, units, engine, memoryBytes, memory, recompute, precision } = stage;
   const [first, last] = units;
   const range = first === last ? first : `${first} to ${last}`;
   const parts = memory ? `: ${describeMemory(memory)}` : '';
+  const stored = precision === 'f32' ? '' : ` in ${precision}`;
   const how = recompute ? '; activations computed again in the backward' : '';
-  return `stage ${index + 1}: ${range} on ${device} (${engine}, ${megabytes(memoryBytes)} MB${parts}${how})`;
+  return `stage ${index + 1}: ${range} on ${device} (${engine}${stored}, ${megabytes(memoryBytes)} MB${parts}${how})`;
 }
 
 /** `42 s`, `3 min 05 s`, `2 h 10 min` */

@@ -107,12 +107,11 @@ export class Candidates {
 
   /** Has the newcomers allocate their stages; resolves to those that can't. */
   async #allocate({ plan, workers, newcomers }: Candidate): Promise<Failure[]> {
-    const { recompute } = this.#config;
     const failures: Failure[] = [];
     const allocate = async (worker: RemoteWorker, index: number): Promise<void> => {
       const assignment = plan.assignments[1 + index];
       if (!assignment) throw new RangeError(`expected a stage for worker ${worker.id}`);
-      const fitted = fitToDevice(assignment, worker, recompute);
+      const fitted = fitToDevice(assignment, worker, this.#config);
       if (newcomers.includes(worker)) await worker.prepare(fitted.assignment);
     };
     const refuse = (worker: RemoteWorker, error: unknown): void => {

@@ -1,4 +1,4 @@
-import type { OptimizerConfig } from '../../runtime/engine';
+import type { OptimizerConfig, Precision } from '../../runtime/engine';
 import type { ModelConfig } from '../../runtime/model/resnet';
 import type { ScheduleName } from '../../runtime/schedule/schedule';
 import type { RecomputeChoice } from './fit';
@@ -19,6 +19,8 @@ export interface TrainConfig {
   readonly labelSmoothing: number;
   readonly schedule: ScheduleName;
   readonly recompute: RecomputeChoice;
+  /** How WebGPU stages store activations and their gradients. */
+  readonly precision: Precision;
   /** `auto`: the host alone until a worker joins; otherwise the first unit of each further stage. */
   readonly cut: 'auto' | readonly string[];
   readonly seed: number;

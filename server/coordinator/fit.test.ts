@@ -36,7 +36,7 @@ test.each([
   ['always', 400e6, true],
   ['never', 400e6, false],
 ] as const)('%s on a device of %s bytes: recompute %s', (choice, bytes, recompute) => {
-  const fitted = fitToDevice(assignment, offering(bytes), choice);
+  const fitted = fitToDevice(assignment, offering(bytes), { recompute: choice, precision: 'f32' });
   expect(fitted.assignment).toEqual(recompute ? { ...assignment, recompute } : assignment);
   expect(fitted.memory && totalBytes(fitted.memory)).toBe(recompute ? 293_753_944 : 375_706_712);
 });
@@ -46,17 +46,40 @@ test.each([
   ['always', 293_753_943, 'use a smaller --micro-batch or a later --cut'],
   ['never', 300e6, 'use --recompute always, a smaller --micro-batch or a later --cut'],
 ] as const)('%s on a device of %d bytes is refused', (choice, bytes, remedy) => {
-  const fit = (): unknown => fitToDevice(assignment, offering(bytes), choice);
+  const fit = (): unknown =>
+    fitToDevice(assignment, offering(bytes), { recompute: choice, precision: 'f32' });
   expect(fit).toThrow(StageMemoryError);
   expect(fit).toThrow(remedy);
 });
 
 test("a buffer that is larger than the device's is refused, whatever is recomputed", () => {
   const device = { ...offering(), memory: { bufferBytes: 5e6 } };
-  expect(() => fitToDevice(assignment, device, 'auto')).toThrow(/in one buffer, a phone allows/);
+  expect(() => fitToDevice(assignment, device, { recompute: 'auto', precision: 'f32' })).toThrow(
+    /in one buffer, a phone allows/,
+  );
 });
 
 test('the CPU engine keeps its activations, whatever is asked', () => {
   const cpu = { engine: 'cpu' as const, device: 'a computer', memory: undefined };
-  expect(fitToDevice(assignment, cpu, 'always')).toEqual({ assignment, memory: undefined });
+  expect(fitToDevice(assignment, cpu, { recompute: 'always', precision: 'f16' })).toEqual({
+    assignment,
+    memory: undefined,
+  });
+});
+
+test('f16 is for devices that have it, and takes half of the activations', () => {
+  const phone = offering();
+  expect(() => fitToDevice(assignment, phone, { recompute: 'auto', precision: 'f16' })).toThrow(
+    "a phone can't compute with f16 (WebGPU's shader-f16); leave --precision f16 out",
+  );
+  const able = { ...phone, precisions: ['f32', 'f16'] as const };
+  const single = fitToDevice(assignment, able, { recompute: 'auto', precision: 'f32' }).memory;
+  const half = fitToDevice(assignment, able, { recompute: 'auto', precision: 'f16' });
+  expect(half.assignment).toEqual({ ...assignment, precision: 'f16' });
+  // What is kept besides values: mean and deviation of each channel, of both micro-batches.
+  const statistics = 2 * 8 * (6 * 256 + 7 * 512);
+  const values = (single?.activations ?? NaN) - statistics;
+  expect(half.memory?.activations).toBe(values / 2 + statistics);
+  expect(half.memory?.weights).toBe(single?.weights);
+  expect(half.memory && totalBytes(half.memory)).toBe(308_173_656);
 });

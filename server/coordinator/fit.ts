@@ -1,8 +1,10 @@
+import type { Precision } from '../../runtime/engine';
 import { planStage } from '../../runtime/pipeline/assignment';
 import type { PipelineStage } from '../../runtime/pipeline/stage';
 import type { StageAssignment } from '../../runtime/protocol/message';
 import { expectRoom, StageMemoryError } from '../../runtime/webgpu/device-memory';
 import type { MemoryUse } from '../../runtime/webgpu/memory-use';
+import { expectPrecision } from '../../runtime/webgpu/precision';
 import { layOutStage } from '../../runtime/webgpu/stage-layout';
 
 /** Whether activations are computed once more in the backward; `auto`: where they don't fit. */
@@ -16,18 +18,31 @@ export interface FittedAssignment {
   readonly memory: MemoryUse | undefined;
 }
 
+/** What of a run's config decides how its stages are held. */
+interface Wanted {
+  readonly recompute: RecomputeChoice;
+  readonly precision: Precision;
+}
+
+type Device = Pick<PipelineStage, 'engine' | 'memory' | 'precisions' | 'device'>;
+
 /**
  * Decides on recomputation for the device that is to hold a stage.
+ * @throws PrecisionError when the device can't store activations as asked
  * @throws StageMemoryError when the stage doesn't fit into the memory that the device offers
  */
 export function fitToDevice(
   assignment: StageAssignment,
-  { engine, memory: offered, device }: Pick<PipelineStage, 'engine' | 'memory' | 'device'>,
-  choice: RecomputeChoice,
+  { engine, memory: offered, precisions, device }: Device,
+  { recompute: choice, precision }: Wanted,
 ): FittedAssignment {
-  if (engine === 'cpu' || !offered) return { assignment, memory: undefined };
+  if (engine === 'cpu') return { assignment, memory: undefined };
+  expectPrecision(precision, precisions, device);
+  const stored = precision === 'f32' ? assignment : { ...assignment, precision };
+  // An old worker that does not say what it has.
+  if (!offered) return { assignment: stored, memory: undefined };
   const fitted = (recompute: boolean): FittedAssignment => {
-    const asked = recompute ? { ...assignment, recompute } : assignment;
+    const asked = recompute ? { ...stored, recompute } : stored;
     const { spec } = planStage(asked);
     const layout = layOutStage(spec, offered.bufferBytes);
     expectRoom(spec, layout, offered, device);

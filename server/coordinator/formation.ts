@@ -19,24 +19,24 @@ export interface Formation {
 /**
  * Allocates the plan's stages, each as its device has room, and loads them with the snapshot.
  * @param members the host's stage and the workers', in order
- * @throws StageMemoryError before any device is asked for what it doesn't have
+ * @throws PrecisionError or StageMemoryError before any device is asked for what it doesn't have
  * @throws WorkerLostError when a worker goes in the meantime; the others can be in another formation
  */
 export async function form(
   plan: PipelinePlan,
   members: readonly [PipelineStage, ...RemoteWorker[]],
   { state, step }: Snapshot,
-  { steps, recompute }: TrainConfig,
+  config: TrainConfig,
 ): Promise<Formation> {
   const fitted = plan.assignments.map((assignment, index) => {
     const member = members[index];
     if (!member) throw new RangeError(`expected ${plan.assignments.length} stages, got ${index}`);
-    return { ...fitToDevice(assignment, member, recompute), member };
+    return { ...fitToDevice(assignment, member, config), member };
   });
   const assignments = fitted.map(({ assignment }) => assignment);
   const pipeline = new Pipeline(members, assignments, plan.actions);
   const memoryBytes = await pipeline.prepare();
-  await pipeline.load(state, step, steps);
+  await pipeline.load(state, step, config.steps);
   const stages = fitted.map(({ assignment, memory, member }, index): StageRecord => ({
     engine: member.engine,
     device: member.device,
@@ -44,6 +44,7 @@ export async function form(
     memoryBytes: memoryBytes[index] ?? 0,
     memory: memory ?? null,
     recompute: assignment.recompute ?? false,
+    precision: assignment.precision ?? 'f32',
   }));
   const [, ...workers] = members;
   return { plan, workers, pipeline, stages };

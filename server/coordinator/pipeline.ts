@@ -81,8 +81,11 @@ export class Pipeline {
     const results: readonly LossResult[] = done.at(-1)?.results ?? [];
     const loss = results.reduce((sum, result) => sum + result.loss, 0) / results.length;
     if (!Number.isFinite(loss)) {
+      // A gradient too large for f16 shows itself here too.
+      const isHalf = this.assignments.some(({ precision }) => precision === 'f16');
+      const or = isHalf ? ' or without --precision f16' : '';
       const error = new DivergedError(
-        `step ${step}: the loss is ${loss}; expected a finite number. Start again with a lower --lr (it is ${learningRate} here)`,
+        `step ${step}: the loss is ${loss}; expected a finite number. Start again with a lower --lr (it is ${learningRate} here)${or}`,
       );
       // The optimizer has moved every stage by such gradients: no state to go on from.
       this.abort(error);

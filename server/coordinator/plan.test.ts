@@ -14,6 +14,7 @@ const config: TrainConfig = {
   labelSmoothing: 0,
   schedule: '1f1b',
   recompute: 'auto',
+  precision: 'f32',
   cut: ['layer2.0', 'layer3.0'],
   seed: 1,
 };

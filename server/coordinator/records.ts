@@ -1,3 +1,4 @@
+import type { Precision } from '../../runtime/engine';
 import type { PipelineStage } from '../../runtime/pipeline/stage';
 import type { MemoryUse } from '../../runtime/webgpu/memory-use';
 import type { Evaluation } from './evaluation';
@@ -33,6 +34,8 @@ export interface StageRecord {
   readonly memory: MemoryUse | null;
   /** Whether activations are computed once more in the backward instead of kept. */
   readonly recompute: boolean;
+  /** How activations and their gradients are stored there. */
+  readonly precision: Precision;
 }
 
 /** What lost workers have cost a run. */

@@ -17,6 +17,7 @@ const config: TrainConfig = {
   labelSmoothing: 0,
   schedule: '1f1b',
   recompute: 'auto',
+  precision: 'f32',
   cut: [],
   seed: 0,
 };

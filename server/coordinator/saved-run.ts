@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { precisions } from '../../runtime/engine';
 import { architectures } from '../../runtime/model/resnet';
 import { scheduleNames } from '../../runtime/schedule/schedule';
 import type { Checkpoint } from '../checkpoint/checkpoint';
@@ -69,6 +70,7 @@ const runFile = v.object({
     labelSmoothing: number,
     schedule: v.picklist(scheduleNames),
     recompute: v.picklist(recomputeChoices),
+    precision: v.picklist(precisions),
     cut: v.union([v.literal('auto'), v.array(v.string())]),
     seed: count,
   }),

@@ -8,6 +8,7 @@ import type { GoldenData } from '../../runtime/verify/golden-case';
 import type { VerificationReport } from '../../runtime/verify/report';
 import { runCases, type CaseResult } from '../../runtime/verify/run';
 import { iPhoneLimits, limitsOf, requestDevice } from '../../runtime/webgpu/device';
+import { hasHalf } from '../../runtime/webgpu/precision';
 import { decodeSafetensors } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
 import { goldenFolder } from '../http/verification';
@@ -27,7 +28,7 @@ export async function runOnDawn(
 ): Promise<DawnVerification> {
   const { gpu, implementation } = await createDawnGpu();
   const target = await requestDevice(gpu, iPhoneLimits);
-  const cases = verificationCases(set, await readGolden());
+  const cases = verificationCases(set, await readGolden(), hasHalf(target.device));
   const results: CaseResult[] = [];
   const started = Date.now();
   await runCases(target, cases, {

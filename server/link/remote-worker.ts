@@ -72,6 +72,7 @@ export class RemoteWorker implements PipelineStage {
   /** What carries each direction, where the worker could choose. */
   readonly transport: LinkFacts | undefined;
   readonly memory: Hello['memory'];
+  readonly precisions: Hello['precisions'];
   /** Resolves when the worker is gone, with the reason. */
   readonly gone: Promise<WorkerLostError>;
   onSend: (transfer: Transfer) => void = () => undefined;
@@ -118,6 +119,7 @@ export class RemoteWorker implements PipelineStage {
     this.device = hello.device;
     this.instance = hello.instance;
     this.memory = hello.memory;
+    this.precisions = hello.precisions;
     this.#connection = connection;
     this.#limits = limits;
     this.gone = new Promise((resolve) => (this.#reportGone = resolve));

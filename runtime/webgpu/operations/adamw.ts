@@ -13,6 +13,7 @@ const kernel = defineKernel({
     params: {
       uniform: d.struct({
         count: d.u32,
+        gradientScale: d.f32,
         beta1: d.f32,
         oneMinusBeta1: d.f32,
         beta2: d.f32,
@@ -32,7 +33,8 @@ const kernel = defineKernel({
 export const adamwKernels = [kernel] as const;
 
 export const adamw: OptimizerModule<Extract<OptimizerConfig, { kind: 'adamw' }>> = {
-  dispatches({ beta1, beta2, epsilon }, { parameters, gradients, slots, step }) {
+  dispatches({ beta1, beta2, epsilon }, memory) {
+    const { parameters, gradients, slots, step, gradientScale } = memory;
     const [expAvg, expAvgSq] = slots;
     if (!expAvg || !expAvgSq) throw new Error('AdamW: expected two slots, exp_avg and exp_avg_sq');
     const count = parameters.bytes / 16;
@@ -40,6 +42,7 @@ export const adamw: OptimizerModule<Extract<OptimizerConfig, { kind: 'adamw' }>>
       dispatch(kernel, {
         params: {
           count,
+          gradientScale,
           beta1,
           oneMinusBeta1: 1 - beta1,
           beta2,

@@ -5,7 +5,13 @@ import { defineKernel, dispatch, vectors, type Dispatch } from '../kernel';
 import type { Region } from '../memory';
 import { vectorCount, type Value, type ValueLayout } from '../value';
 
-const Params = d.struct({ batch: d.u32, pixels: d.u32, channels: d.u32, blocks: d.u32 });
+const Params = d.struct({
+  batch: d.u32,
+  pixels: d.u32,
+  channels: d.u32,
+  blocks: d.u32,
+  scale: d.f32,
+});
 const floats = d.arrayOf(d.f32);
 
 const toNhwcKernel = defineKernel({
@@ -37,24 +43,24 @@ export function boundaryBytes({ batch, height, width, channels }: ValueLayout): 
   return batch * height * width * channels * 4;
 }
 
-/** Reads a value from a tensor in NCHW order. */
-export function fromBoundary(tensor: Region, { layout, region }: Value): Dispatch {
+/** Reads a value, times `scale`, from a tensor in NCHW order. */
+export function fromBoundary(tensor: Region, { layout, region }: Value, scale = 1): Dispatch {
   return dispatch(toNhwcKernel, {
-    params: sizes(layout),
+    params: sizes(layout, scale),
     regions: { x: tensor, y: region },
     threads: vectorCount(layout),
   });
 }
 
-/** Writes a value to a tensor in NCHW order. */
-export function toBoundary({ layout, region }: Value, tensor: Region): Dispatch {
+/** Writes a value, times `scale`, to a tensor in NCHW order. */
+export function toBoundary({ layout, region }: Value, tensor: Region, scale = 1): Dispatch {
   return dispatch(toNchwKernel, {
-    params: sizes(layout),
+    params: sizes(layout, scale),
     regions: { x: region, y: tensor },
     threads: vectorCount(layout),
   });
 }
 
-function sizes({ batch, height, width, channels, blocks }: ValueLayout) {
-  return { batch, pixels: height * width, channels, blocks };
+function sizes({ batch, height, width, channels, blocks }: ValueLayout, scale: number) {
+  return { batch, pixels: height * width, channels, blocks, scale };
 }

@@ -43,6 +43,7 @@ test.each<OptimizerConfig>([
       gradients: allocate('gradients', count * 4),
       slots: slots.map((_, index) => allocate(`slot ${index}`, count * 4)),
       step: allocate('step', 256),
+      gradientScale: 1 / 8,
     };
     const held = [memory.parameters, ...memory.slots];
     const [dispatches, encoded] =
@@ -55,7 +56,7 @@ test.each<OptimizerConfig>([
       dispatches,
       new Map([
         ...held.map((region, index) => [region, actual[index] ?? new Float32Array()] as const),
-        [memory.gradients, toFloat32(gradient).data],
+        [memory.gradients, toFloat32(gradient).data.map((value) => 8 * value)],
         [memory.step, new Float32Array(encoded)],
       ]),
       [memory.gradients, ...held],

@@ -11,7 +11,7 @@ const plainKernel = defineKernel({
   name: 'sgd',
   code: plainCode,
   entries: {
-    params: { uniform: d.struct({ count: d.u32, weightDecay: d.f32 }) },
+    params: { uniform: d.struct({ count: d.u32, gradientScale: d.f32, weightDecay: d.f32 }) },
     step: { uniform: stepStruct },
     parameters: { storage: vectors, access: 'mutable' },
     gradients: { storage: vectors, access: 'mutable' },
@@ -24,7 +24,13 @@ const momentumKernel = defineKernel({
   code: momentumCode,
   entries: {
     params: {
-      uniform: d.struct({ count: d.u32, momentum: d.f32, nesterov: d.u32, weightDecay: d.f32 }),
+      uniform: d.struct({
+        count: d.u32,
+        gradientScale: d.f32,
+        momentum: d.f32,
+        nesterov: d.u32,
+        weightDecay: d.f32,
+      }),
     },
     step: { uniform: stepStruct },
     parameters: { storage: vectors, access: 'mutable' },
@@ -37,17 +43,18 @@ const momentumKernel = defineKernel({
 export const sgdKernels = [plainKernel, momentumKernel] as const;
 
 export const sgd: OptimizerModule<Extract<OptimizerConfig, { kind: 'sgd' }>> = {
-  dispatches({ momentum, nesterov, weightDecay }, { parameters, gradients, slots, step }) {
+  dispatches({ momentum, nesterov, weightDecay }, memory) {
+    const { parameters, gradients, slots, step, gradientScale } = memory;
     const count = parameters.bytes / 16;
     const [momentumBuffer] = slots;
     if (!momentumBuffer) {
-      const params = { count, weightDecay };
+      const params = { count, gradientScale, weightDecay };
       const regions = { step, parameters, gradients };
       return [dispatch(plainKernel, { params, regions, threads: count })];
     }
     return [
       dispatch(momentumKernel, {
-        params: { count, momentum, nesterov: Number(nesterov), weightDecay },
+        params: { count, gradientScale, momentum, nesterov: Number(nesterov), weightDecay },
         regions: { step, parameters, gradients, momentumBuffer },
         threads: count,
       }),
