@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { LinkFacts, TransportChoice } from '../../runtime/link/control';
-import type { LinkPlatform } from '../../runtime/link/platform';
 import { maxRecordBytes } from '../../runtime/link/record';
 import { HostUnreachableError, WorkerLink } from '../../runtime/link/worker-link';
 import { Connection } from '../../runtime/protocol/connection';
@@ -321,17 +320,15 @@ test('a choice that can not be had gives way to one that works', async () => {
 });
 
 test('where nothing works the worker says what it tried', async () => {
-  const host = await startHost({ blocksWebSockets: true, onChannel: () => undefined });
-  const way = new WorkerLink(host.origin, nodePlatform(), {
+  const way = new WorkerLink('http://127.0.0.1:1', nodePlatform(), {
     receive: () => undefined,
     drained: () => undefined,
     chosen: () => undefined,
     closed: () => undefined,
   });
-  await expect(way.open()).rejects.toThrow(HostUnreachableError);
-  await expect(way.open()).rejects.toThrow(
-    'no WebSocket: socket hang up; no request: the host answered 404',
-  );
+  const error: unknown = await way.open().catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(HostUnreachableError);
+  expect(String(error)).toMatch(/no WebSocket: .*ECONNREFUSED.*; no request: .*ECONNREFUSED/);
 });
 
 test('a request that broke before its answer is sent again, and taken once', async () => {

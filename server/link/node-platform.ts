@@ -54,7 +54,7 @@ function request(
 function readerOf(
   incoming: http.IncomingMessage,
 ): ReturnType<NonNullable<ResponseLike['body']>['getReader']> {
-  const pieces = (incoming as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const pieces = incoming[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
   return {
     read: async () => {
       const { done, value } = await pieces.next();
