@@ -45,6 +45,7 @@ export class ScriptedHost {
   static async start(
     onJoin?: (guest: Guest) => void,
     address = '127.0.0.1',
+    blocksWebSockets = false,
   ): Promise<ScriptedHost> {
     const links = new Links((channel) => {
       if (onJoin) receive(channel, onJoin);
@@ -58,7 +59,7 @@ export class ScriptedHost {
     const server = createServer(app);
     const sockets = new WebSocketServer({ noServer: true });
     server.on('upgrade', (request, socket, head) => {
-      if (!onJoin) {
+      if (!onJoin || blocksWebSockets) {
         socket.destroy();
         return;
       }

@@ -79,6 +79,20 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
       await cable.close();
     });
 
+    test('joins over requests where WebSockets are blocked', async () => {
+      await openOn();
+      const blocking = await ScriptedHost.start(
+        ({ worker }) => worker.idle('joined after all'),
+        '127.0.0.1',
+        true,
+      );
+      await phone.open(blocking.url + search);
+      await phone.shows('waiting');
+      await phone.says(/joined after all[^]*HTTPS requests/);
+      await phone.keepPicture('websockets-blocked');
+      await blocking.close();
+    });
+
     test('says so when no connection comes about', async () => {
       const deaf = await ScriptedHost.start();
       await phone.open(deaf.url + search);

@@ -35,6 +35,7 @@ const maxSequence = 0xffff_ffff;
 export class Link implements Socket {
   /** Frames come with room for a record's header, so that none is copied. */
   readonly headroom = recordHeaderBytes;
+  readonly chunkBytes?: number;
   readonly #handlers: LinkHandlers;
   readonly #lanes = new Map<string, Lane>();
   readonly #sequencer: Sequencer;
@@ -46,8 +47,10 @@ export class Link implements Socket {
   #sequence = 0;
   #closed: Error | undefined;
 
-  constructor(handlers: LinkHandlers) {
+  /** @param chunkBytes the longest chunk of the pipeline class that this end sends */
+  constructor(handlers: LinkHandlers, chunkBytes?: number) {
     this.#handlers = handlers;
+    if (chunkBytes !== undefined) this.chunkBytes = chunkBytes;
     this.#sequencer = new Sequencer(({ kind, body }) => {
       if (this.#closed) return;
       handlers.receive(kind === 'text' ? decoder.decode(body) : body);

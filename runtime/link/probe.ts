@@ -78,29 +78,3 @@ export class ProbeSender {
     }
   }
 }
-
-/** The rate of what arrives, from the first arrival to the last. */
-export class ArrivalRate {
-  #first: number | undefined;
-  #last = 0;
-  #firstBytes = 0;
-  #bytes = 0;
-
-  /** @param now in ms */
-  add(bytes: number, now: number): void {
-    if (this.#first === undefined) {
-      this.#first = now;
-      this.#firstBytes = bytes;
-    }
-    this.#last = now;
-    this.#bytes += bytes;
-  }
-
-  /** @param elapsedMs the whole time, which counts where there was but one arrival */
-  bytesPerSecond(elapsedMs: number): number {
-    if (this.#first !== undefined && this.#last > this.#first) {
-      return (1000 * (this.#bytes - this.#firstBytes)) / (this.#last - this.#first);
-    }
-    return (1000 * this.#bytes) / elapsedMs;
-  }
-}

@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
+import { maxPayloadBytes } from '../protocol/frame';
 import { fastest, lanesOf, pairsOf, webSocketNames } from './choice';
 import type { Pair } from './choice';
 import { encodeControl, parseHostControl } from './control';
@@ -52,11 +53,15 @@ export class WorkerLink {
     this.#platform = platform;
     this.#handlers = handlers;
     this.#id = platform.randomId();
-    this.link = new Link({
-      receive: (message) => handlers.receive(message),
-      note: (lane, record) => this.#note(lane, record),
-      closed: (error) => handlers.closed(error),
-    });
+    this.link = new Link(
+      {
+        receive: (message) => handlers.receive(message),
+        note: (lane, record) => this.#note(lane, record),
+        closed: (error) => handlers.closed(error),
+      },
+      // A tensor in one piece is used where the host's socket put it.
+      maxPayloadBytes,
+    );
     this.#measurement = new Measurement(this.link, platform);
   }
 

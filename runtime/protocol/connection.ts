@@ -8,6 +8,8 @@ export interface Socket {
   sendBinary(message: Uint8Array<ArrayBuffer>): void;
   /** Bytes that it wants free before a binary message, in the message's own memory; 0 by default. */
   readonly headroom?: number;
+  /** The longest chunk of the pipeline class to send over it; 512 KiB by default. */
+  readonly chunkBytes?: number;
   /** Bytes that were handed over and have not left yet. */
   bufferedAmount(): number;
   close(code: number, reason: string): void;
@@ -73,6 +75,7 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
       },
       bufferedAmount: () => socket.bufferedAmount(),
       headroom: socket.headroom ?? 0,
+      ...(socket.chunkBytes !== undefined && { chunkBytes: socket.chunkBytes }),
     });
     this.#receiver = new FrameReceiver({
       grant: (trafficClass, bytes) => {

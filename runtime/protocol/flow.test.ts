@@ -59,6 +59,16 @@ describe('order', () => {
     ]);
   });
 
+  test('chunks are as long as the socket likes them', () => {
+    const sent: string[] = [];
+    const sender = new FrameSender({
+      send: (message) => void sent.push(describeMessage(message)),
+      chunkBytes: 4 * MiB,
+    });
+    void sender.sendTensor(tensor('gradient', 5 * MiB));
+    expect(sent).toEqual(['gradient 0 @0 +4096', 'gradient 0 @4096 +1024']);
+  });
+
   test('within a class, the order of the calls', () => {
     const { sender, sent } = socket();
     for (const kind of ['activation', 'labels', 'gradient', 'output'] as const) {

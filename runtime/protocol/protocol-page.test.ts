@@ -199,13 +199,15 @@ test('the numbers are those of the code', () => {
     `| one control message, a JSON object | ${grouped(maxFrameBytes)} bytes |`,
   );
   expect(text).toContain(`| one frame, a chunk of one tensor | ${grouped(maxFrameBytes)} bytes |`);
-  expect(text).toContain(creditRow('pipeline', largestChunk('gradient')));
-  expect(text).toContain(creditRow('bulk', largestChunk('state')));
+  const down = grouped(largestChunk('gradient'));
+  const up = grouped(maxPayloadBytes);
+  expect(text).toContain(creditRow('pipeline', `${down} down, ${up} up`));
+  expect(text).toContain(creditRow('bulk', grouped(largestChunk('state'))));
   expect(text).toContain(`under ${grouped((windowBytes.bulk * 3) / 4)} bytes`);
 
-  function creditRow(trafficClass: TrafficClass, chunkBytes: number): string {
+  function creditRow(trafficClass: TrafficClass, chunks: string): string {
     const window = grouped(windowBytes[trafficClass]);
-    return `| ${trafficClass} | ${window} | up to ${grouped(chunkBytes)} |`;
+    return `| ${trafficClass} | ${window} | up to ${chunks} |`;
   }
 });
 

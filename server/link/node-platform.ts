@@ -1,18 +1,64 @@
 import { randomBytes } from 'node:crypto';
-import { WebSocket, type ClientOptions } from 'ws';
-import type { LinkPlatform } from '../../runtime/link/platform';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { WebSocket } from 'ws';
+import type { LinkPlatform, RequestLike, ResponseLike } from '../../runtime/link/platform';
 import { maxRecordBytes } from '../../runtime/link/record';
 
-/**
- * What a worker in Node reaches the host by: WebSockets alone, since Node's fetch knows no
- * certificate authority but the system's.
- */
-export function nodePlatform(options: ClientOptions = {}): LinkPlatform {
+export interface NodePlatformOptions {
+  /** PEM of the certificate authority that the host's certificate is of, if not a public one. */
+  readonly ca?: string;
+}
+
+/** What a worker in Node reaches the host by. Not fetch: it knows no authority but the system's. */
+export function nodePlatform(options: NodePlatformOptions = {}): LinkPlatform {
   return {
     webSocket: (url) =>
       new WebSocket(url, { ...options, perMessageDeflate: false, maxPayload: maxRecordBytes }),
+    request: (url, body) => request(url, body, options),
     now: () => performance.now(),
     after: (ms, call) => void setTimeout(call, ms),
     randomId: () => randomBytes(16).toString('hex'),
+  };
+}
+
+function request(
+  url: string,
+  body: readonly Uint8Array[] | undefined,
+  options: NodePlatformOptions,
+): RequestLike {
+  const client = url.startsWith('https:') ? https : http;
+  const outgoing = client.request(url, { ...options, method: body ? 'POST' : 'GET' });
+  if (body) {
+    const bytes = body.reduce((sum, part) => sum + part.length, 0);
+    outgoing.setHeader('content-length', bytes);
+  }
+  const response = new Promise<ResponseLike>((resolve, reject) => {
+    outgoing.on('error', reject);
+    outgoing.on('response', (incoming) => {
+      const { statusCode: status = 0 } = incoming;
+      // The answer to a POST is its status.
+      if (body) incoming.resume();
+      resolve({
+        ok: status >= 200 && status < 300,
+        status,
+        body: { getReader: () => readerOf(incoming) },
+      });
+    });
+  });
+  for (const part of body ?? []) outgoing.write(part);
+  outgoing.end();
+  return { response, abort: () => void outgoing.destroy() };
+}
+
+function readerOf(
+  incoming: http.IncomingMessage,
+): ReturnType<NonNullable<ResponseLike['body']>['getReader']> {
+  const pieces = incoming[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
+  return {
+    read: async () => {
+      const { done, value } = await pieces.next();
+      return done ? { done } : { done: false, value };
+    },
   };
 }

@@ -1,0 +1,15 @@
+/** `echo` is a bare WebSocket, all others the real path: link, chunks, credit, tensors. */
+export const contestants = ['echo', 'websocket', 'websockets', 'https', 'auto'] as const;
+export type Contestant = (typeof contestants)[number];
+
+/** Bytes a second that arrived while both directions were full. */
+export interface Rates {
+  readonly contestant: Contestant;
+  readonly down: number;
+  readonly up: number;
+  /** What `auto` chose. */
+  readonly chose?: string;
+}
+
+/** ResNet-34's activation behind layer2, 16 pictures of 224 x 224: what a common cut moves. */
+export const tensorShape = [16, 128, 28, 28] as const;
