@@ -1,10 +1,8 @@
-import type { Tensor } from '../tensor';
-import { allocate, type Region } from '../webgpu/memory';
-import type { OperationContext } from '../webgpu/operation';
 import { operationModules } from '../webgpu/operations';
-import { RepeatableDispatches } from '../webgpu/repeatable-dispatches';
 import { packValue, unpackValue } from '../webgpu/run-operation';
-import { valueBytes, valueLayout, type Value } from '../webgpu/value';
+import { RepeatableDispatches } from '../webgpu/repeatable-dispatches';
+import { planSingleConvolution } from '../webgpu/single-convolution';
+import { valueLayout } from '../webgpu/value';
 import type { CaseData, ConvolutionCase, Direction } from './convolution-case';
 
 /** A convolution with its operands on the device, compiled, ready to be run any number of times. */
@@ -19,49 +17,28 @@ export interface Prepared {
 /** One direction of a convolution in Tandem's kernels, through the operation that the engine runs. */
 export async function prepareConvolution(
   device: GPUDevice,
-  convolution: ConvolutionCase,
+  { operation, inputShape, outputShape }: ConvolutionCase,
   direction: Direction,
   data: CaseData,
 ): Promise<Prepared> {
-  const { operation } = convolution;
-  const module = operationModules.convolution;
-  const weightLayout = module.tensors?.(operation).get(operation.weight);
-  if (!weightLayout) throw new Error('the convolution has no weight');
-  const input = newValue('input', data.x);
-  const output = newValue('output', data.dy);
-  const weight = allocate('weight', weightLayout.bytes);
-  const result =
-    direction === 'forward'
-      ? newValue('result', data.dy).region
-      : direction === 'inputGradient'
-        ? newValue('result', data.x).region
-        : allocate('result', weightLayout.bytes);
-  const buffers = new Map<string, Region>();
-  const context: OperationContext = {
-    value: (name) => (name === operation.input ? input : { layout: output.layout, region: result }),
-    outputGradient: () => output,
-    inputGradient: () => ({ layout: input.layout, region: result, accumulate: false }),
-    tensor: () => weight,
-    tensorGradient: () => result,
-    buffer: (label, bytes) => {
-      const region = buffers.get(label) ?? allocate(label, bytes);
-      buffers.set(label, region);
-      return region;
-    },
+  const [batch = 0, ...inputSize] = inputShape;
+  const shape = {
+    operation,
+    input: valueLayout(batch, inputSize),
+    output: valueLayout(batch, outputShape.slice(1)),
   };
-  const dispatches =
-    direction === 'forward'
-      ? module.forward(operation, context)
-      : direction === 'inputGradient'
-        ? module.backwardInput(operation, context)
-        : (module.backwardWeight?.(operation, context) ?? []);
-
+  const weightLayout = operationModules.convolution.tensors?.(operation).get(operation.weight);
+  if (!weightLayout) throw new Error('the convolution has no weight');
+  const { dispatches, x, weight, dy, result } = planSingleConvolution(direction, shape);
   const repeatable = await RepeatableDispatches.create(device, dispatches);
-  repeatable.write(input.region, packValue(data.x, input.layout));
-  repeatable.write(output.region, packValue(data.dy, output.layout));
-  const packedWeight = new Float32Array(weightLayout.bytes / 4);
-  weightLayout.pack(data.weight.data, packedWeight);
-  repeatable.write(weight, packedWeight);
+  // What the product does not read gets no memory.
+  if (direction !== 'inputGradient') repeatable.write(x.region, packValue(data.x, x.layout));
+  if (direction !== 'forward') repeatable.write(dy.region, packValue(data.dy, dy.layout));
+  if (direction !== 'weightGradient') {
+    const packed = new Float32Array(weightLayout.bytes / 4);
+    weightLayout.pack(data.weight.data, packed);
+    repeatable.write(weight, packed);
+  }
   return {
     run: (count) => repeatable.run(count, result),
     async result() {
@@ -69,20 +46,18 @@ export async function prepareConvolution(
       repeatable.clear(result);
       repeatable.submit(1);
       const packed = await repeatable.read(result);
-      if (direction === 'weightGradient') {
-        const floats = new Float32Array(data.weight.data.length);
-        weightLayout.unpack(packed, floats);
-        return floats;
+      switch (direction) {
+        case 'forward':
+          return unpackValue(packed, shape.output, outputShape).data;
+        case 'inputGradient':
+          return unpackValue(packed, shape.input, inputShape).data;
+        case 'weightGradient': {
+          const floats = new Float32Array(data.weight.data.length);
+          weightLayout.unpack(packed, floats);
+          return floats;
+        }
       }
-      const value = direction === 'forward' ? output : input;
-      const { shape } = direction === 'forward' ? data.dy : data.x;
-      return unpackValue(packed, value.layout, shape).data;
     },
     dispose: () => repeatable.destroy(),
   };
-}
-
-function newValue(label: string, { shape }: Tensor): Value {
-  const layout = valueLayout(shape[0] ?? 0, shape.slice(1));
-  return { layout, region: allocate(label, valueBytes(layout)) };
 }
