@@ -3,4 +3,5 @@ declare const performance: {
   /** Milliseconds, of which Safari tells whole ones. */
   now(): number;
 };
-declare function setTimeout(callback: () => void, ms: number): unknown;
+declare function setTimeout(callback: () => void, ms: number): number;
+declare function clearTimeout(timer: number | undefined): void;
