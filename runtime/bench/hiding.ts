@@ -29,13 +29,14 @@ export async function computeWhileHidden(
   });
   const works = async (on: GPUDevice): Promise<boolean> =>
     (await countOnce(on, loopThreads, 16)).right;
-  const computing = (async () => {
+  const computeOn = async (): Promise<void> => {
     while (!isOver && lost === undefined) {
       await works(device);
-      if (!isOver) submits++;
+      submits++;
       await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
     }
-  })().catch(() => undefined);
+  };
+  const computing = computeOn().catch(() => undefined);
   const hiddenMs = await shown;
   isOver = true;
   await atMost(patienceMs, computing);

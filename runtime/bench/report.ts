@@ -95,8 +95,6 @@ const findingsEntries = {
   hiding: v.optional(hiding),
 };
 
-const findingsSchema = v.strictObject(findingsEntries);
-
 const reportSchema = v.strictObject({
   type: v.literal('report'),
   /** The same in all reports of one run. */
@@ -114,7 +112,7 @@ const reportSchema = v.strictObject({
 const messageSchema = v.variant('type', [reportSchema, failureSchema]);
 
 /** What a benchmark has found so far. */
-export type Findings = v.InferOutput<typeof findingsSchema>;
+export type Findings = Pick<BenchmarkReport, keyof typeof findingsEntries>;
 export type Comparison = v.InferOutput<typeof comparison>;
 export type MeasuredConvolution = v.InferOutput<typeof convolution>;
 export type Convolutions = v.InferOutput<typeof convolutions>;

@@ -49,19 +49,19 @@ export async function runBenchmark(
 async function measureHarmless(
   device: GPUDevice,
   settings: BenchSettings,
-  { begin }: BenchmarkEvents,
+  events: BenchmarkEvents,
   found: (more: Findings) => void,
 ): Promise<void> {
   // Each part's share of the whole time, roughly.
   const within =
     (from: number, to: number) =>
     (what: string, part: number): void => {
-      void begin(what, from + part * (to - from));
+      void events.begin(what, from + part * (to - from));
     };
-  await begin('the peak of multiply-adds', 0);
+  await events.begin('the peak of multiply-adds', 0);
   const peak = await measurePeak(device, settings);
   const { gigaflops, how } = peak;
-  await begin('the bandwidth', 0.1);
+  await events.begin('the bandwidth', 0.1);
   const gigabytesPerSecond = await measureBandwidth(device, settings);
   found({ peak: { gigaflops, how, gigabytesPerSecond } });
   await measureConvolutions(device, peak, settings, within(0.15, 0.6), (convolutions) =>
@@ -69,8 +69,8 @@ async function measureHarmless(
   );
   peak.dispose();
   await chooseTiles(device, settings, within(0.6, 0.8), (tiles) => found({ tiles }));
-  await begin('loops, guarded and unrolled', 0.8);
+  await events.begin('loops, guarded and unrolled', 0.8);
   found({ loops: await compareLoops(device, settings) });
-  await begin('products, from registers and through workgroup memory', 0.85);
+  await events.begin('products, from registers and through workgroup memory', 0.85);
   found({ products: await compareProducts(device, settings) });
 }

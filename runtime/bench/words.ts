@@ -3,8 +3,9 @@ import { directions, type Direction } from './convolution-case';
 
 /* What a benchmark found as people read it, on the page and in a terminal alike. */
 
-/** `0.84`, `12.3`, `1230`. */
+/** `0.06`, `0.84`, `12.3`, `1230`. */
 export function figure(value: number): string {
+  if (value < 1) return value.toFixed(2);
   return value >= 1000 ? value.toFixed(0) : value.toPrecision(3);
 }
 
