@@ -27,8 +27,8 @@ export interface BenchmarkEvents {
 export async function runBenchmark(
   { device, software = false }: RequestedDevice,
   events: BenchmarkEvents,
+  settings = benchSettings(software),
 ): Promise<Findings> {
-  const settings = benchSettings(software);
   let findings: Findings = {};
   const found = (more: Findings): void => {
     findings = { ...findings, ...more };

@@ -40,14 +40,18 @@ export function planSingleConvolution(
     weightGradient: undefined,
   }[pass];
   const result = written ? valueOf('result', written).region : allocate('result', weightBytes);
+  const buffers = new Map<string, Region>();
   const context: OperationContext = {
     value: (name) => (name === operation.input ? x : { layout: output, region: result }),
     outputGradient: () => dy,
     inputGradient: () => ({ layout: input, region: result, accumulate: false }),
     tensor: () => weight,
     tensorGradient: () => result,
-    // Asked for once in a product.
-    buffer: allocate,
+    buffer(label, bytes) {
+      const region = buffers.get(label) ?? allocate(label, bytes);
+      buffers.set(label, region);
+      return region;
+    },
   };
   const dispatches = {
     forward: () => module.forward(operation, context),

@@ -49,6 +49,10 @@ fn main(
     tileB[slot + 128u] = b[fromB + columns * 16u];
     tileB[slot + 192u] = b[fromB + columns * 24u];
     workgroupBarrier();
+    // Exception, nested loop: it goes over the depth as the one of product-registers.wgsl does, so
+    //   that where the operands lie is all that differs.
+    // Exception, loop of known length: unrolled, it would be compared with a loop that is guarded
+    //   eight times as often.
     var row = local.y * 32u;
     var block = local.x;
     for (var step = 0u; step < 8u; step += 1u) {
