@@ -1,5 +1,6 @@
 import type { DeviceLimits } from '../../runtime/webgpu/device';
 import { failures } from '../worker/failure';
+import { factRows } from './facts';
 import type { Failed } from './failed';
 import type { Kept } from './post';
 
@@ -36,17 +37,7 @@ export class DeviceView {
   }
 
   showFacts(id: string, rows: readonly (readonly [name: string, value: string])[]): void {
-    element(id).replaceChildren(
-      ...rows.map(([name, value]) => {
-        const row = document.createElement('div');
-        const term = document.createElement('dt');
-        const definition = document.createElement('dd');
-        term.textContent = name;
-        definition.textContent = value;
-        row.append(term, definition);
-        return row;
-      }),
-    );
+    element(id).replaceChildren(...factRows(rows));
   }
 
   /** @param fraction 0 to 1 */

@@ -1,3 +1,4 @@
+import { factRows } from '../device-page/facts';
 import { describe, type Description, type PageStatus } from './description';
 import { formatPercent } from './quantity';
 
@@ -57,17 +58,7 @@ export class StatusView {
   #showFacts(facts: Description['facts']): void {
     const link =
       this.#link !== undefined && facts.length > 0 ? ([['Link', this.#link]] as const) : [];
-    this.#facts.replaceChildren(
-      ...[...facts, ...link].map(([name, value]) => {
-        const row = document.createElement('div');
-        const term = document.createElement('dt');
-        const definition = document.createElement('dd');
-        term.textContent = name;
-        definition.textContent = value;
-        row.append(term, definition);
-        return row;
-      }),
-    );
+    this.#facts.replaceChildren(...factRows([...facts, ...link]));
   }
 
   #showDial({ fraction, big, small }: Description['dial']): void {

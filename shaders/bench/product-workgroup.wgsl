@@ -51,10 +51,10 @@ fn main(
     workgroupBarrier();
     // Exception, nested loop: it goes over the depth as the one of product-registers.wgsl does, so
     //   that where the operands lie is all that differs.
-    // Exception, loop of known length: unrolled, it would be compared with a loop that is guarded
-    //   eight times as often.
     var row = local.y * 32u;
     var block = local.x;
+    // Exception, loop of known length: unrolled, it would be compared with a loop that is guarded
+    //   eight times as often.
     for (var step = 0u; step < 8u; step += 1u) {
       let a0 = tileA[row];
       let a1 = tileA[row + 8u];
