@@ -112,7 +112,7 @@ async function fromDevices<Report extends { readonly type: 'report' }>(
   say(`Open on the device: ${new URL(devicePath, server.url).href}`);
   if (isLoopback(listen)) {
     say(
-      '  It listens on this computer alone: a browser here can open it, a phone can not. --listen 0.0.0.0 opens it to the network; phones also need https for WebGPU.',
+      '  It listens on this computer alone: a browser here can open it, a phone can not. --listen 0.0.0.0 opens it to the network, and serves the https that phones need for WebGPU.',
     );
   }
   const kept: KeptReport<Report>[] = [];
