@@ -90,7 +90,8 @@ export class BenchView extends DeviceView {
     this.#report = report;
     const { convolutions, tiles } = report;
     this.showFacts('findings', findingRows(report));
-    if (convolutions) showConvolutions(convolutions);
+    // What is not measured when the next part begins was left out.
+    if (convolutions) showConvolutions(convolutions, tiles !== undefined);
     if (tiles) showTiles(tiles);
     element('copy').hidden = false;
     element('share').hidden = !('share' in navigator);
@@ -119,9 +120,9 @@ export class BenchView extends DeviceView {
   }
 }
 
-function showConvolutions(convolutions: Convolutions): void {
+function showConvolutions(convolutions: Convolutions, isOver: boolean): void {
   const { measured, size, batch, leftOut } = convolutions;
-  const rest = leftOut > 0 ? `; ${leftOut} left out` : '';
+  const rest = isOver && leftOut > 0 ? `; ${leftOut} left out` : '';
   setText(
     'convolutions-of',
     `GFLOP/s and share of the multiply-adds; ResNet-34, ${batch} of ${size}x${size}${rest}`,
