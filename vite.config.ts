@@ -20,6 +20,7 @@ export default defineConfig({
             'connect-page': resolve(root, 'client/connect/index.html'),
             'worker-page': resolve(root, 'client/worker/index.html'),
             'verify-page': resolve(root, 'client/verify/index.html'),
+            'bench-page': resolve(root, 'client/bench/index.html'),
           },
         },
       },

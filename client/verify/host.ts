@@ -2,9 +2,7 @@ import { decodeSafetensors } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
 import type { OperationCase } from '../../runtime/golden/operation-case';
 import type { GoldenData } from '../../runtime/verify/golden-case';
-import type { VerificationFailure, VerificationReport } from '../../runtime/verify/report';
 import type { FailureReason } from '../../runtime/worker/status';
-import type { Kept } from './status';
 
 /** The host did not give what the page needs. */
 export class HostError extends Error {
@@ -34,21 +32,5 @@ async function get(path: string): Promise<Uint8Array> {
   } catch (error) {
     if (error instanceof HostError) throw error;
     throw new HostError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** Hands a report to the host; never rejects, since the page has the numbers anyway. */
-export async function send(message: VerificationReport | VerificationFailure): Promise<Kept> {
-  try {
-    const response = await fetch('/api/verify', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(message),
-    });
-    const answer = (await response.json()) as { kept?: string; error?: string };
-    if (response.ok) return { path: answer.kept ?? '' };
-    return { error: answer.error ?? `the computer answered ${response.status}` };
-  } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -1,7 +1,8 @@
 import type { CaseSet } from '../../runtime/verify/case-set';
 import type { CaseResult } from '../../runtime/verify/run';
 import type { DeviceLimits } from '../../runtime/webgpu/device';
-import type { FailureReason } from '../../runtime/worker/status';
+import type { Failed } from '../device-page/failed';
+import type { Kept } from '../device-page/post';
 
 /** What the Web Worker tells the page. */
 export type VerifyStatus =
@@ -16,7 +17,4 @@ export type VerifyStatus =
   | { readonly state: 'result'; readonly result: CaseResult }
   /** All cases are done, and the host has the report or has not. */
   | { readonly state: 'finished'; readonly ms: number; readonly kept: Kept }
-  | { readonly state: 'failed'; readonly reason: FailureReason; readonly detail: string };
-
-/** Where the host keeps the report, or why it does not. */
-export type Kept = { readonly path: string } | { readonly error: string };
+  | Failed;

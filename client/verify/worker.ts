@@ -1,11 +1,12 @@
 import { caseSets, type CaseSet } from '../../runtime/verify/case-set';
 import { verificationCases } from '../../runtime/verify/cases';
-import { toReported } from '../../runtime/verify/report';
+import { toReported, type VerificationReport } from '../../runtime/verify/report';
 import { runCases, type CaseResult } from '../../runtime/verify/run';
 import { limitsOf, requestDevice } from '../../runtime/webgpu/device';
 import { hasHalf } from '../../runtime/webgpu/precision';
-import { failureReason } from '../../runtime/worker/failure';
-import { fetchGolden, send } from './host';
+import { failedBy, failureMessage } from '../device-page/failed';
+import { post } from '../device-page/post';
+import { fetchGolden } from './host';
 import type { VerifyStatus } from './status';
 
 /* The kernels and their float64 reference run here, off the page's main thread. */
@@ -31,21 +32,20 @@ async function verify(set: CaseSet): Promise<void> {
     },
   });
   const ms = Date.now() - started;
-  const kept = await send({
+  const kept = await post('/api/verify', {
     type: 'report',
     device: { name: device, limits, agent: navigator.userAgent },
     set,
     ms,
     cases: results.map(toReported),
-  });
+  } satisfies VerificationReport);
   report({ state: 'finished', ms, kept });
 }
 
 self.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
   verify(caseSets.find((set) => set === data) ?? 'full').catch(async (error: unknown) => {
-    const detail = (error instanceof Error ? error.message : String(error)).slice(0, 2000);
-    const reason = failureReason(error);
-    await send({ type: 'failure', reason, detail, agent: navigator.userAgent });
-    report({ state: 'failed', reason, detail });
+    const failed = failedBy(error);
+    await post('/api/verify', failureMessage(failed));
+    report(failed);
   });
 });

@@ -1,6 +1,10 @@
 import type { RequestedDevice } from '../../runtime/webgpu/device';
-import { disagreement, referenceError, sampleReference } from './check';
-import type { Contestant, Prepared } from './contestant';
+import {
+  disagreement,
+  referenceError,
+  sampleReference,
+} from '../../runtime/bench/sampled-reference';
+import type { Prepared } from '../../runtime/bench/prepare-convolution';
 import {
   directions,
   floatingPointOperations,
@@ -11,8 +15,8 @@ import {
   type CaseData,
   type ConvolutionCase,
   type Direction,
-} from './convolution-case';
-import { measureBandwidth, measurePeak, type Peak } from './peak';
+} from '../../runtime/bench/convolution-case';
+import { measureBandwidth, measurePeak, type Peak } from '../../runtime/bench/peak';
 import {
   fmaShareOf,
   measurementLine,
@@ -27,8 +31,8 @@ import {
   type Report,
 } from './report';
 import { measureStage, stageLayers } from './stage';
-import { tandem } from './tandem';
-import { median, medianMs } from './timing';
+import { tandem, type Contestant } from './contestant';
+import { median, medianMs } from '../../runtime/bench/timing';
 
 /** A peer and how to start it, or why it can't be. */
 export type Peer = (() => Contestant | Promise<Contestant>) | { readonly reason: string };

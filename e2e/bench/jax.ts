@@ -1,7 +1,7 @@
 import * as jax from '@jax-js/jax';
 import type { Tensor } from '../../runtime/tensor';
 import type { Contestant } from './contestant';
-import { directions } from './convolution-case';
+import { directions } from '../../runtime/bench/convolution-case';
 
 /** jax-js: `lax.convGeneralDilated` and its vector-Jacobian products, compiled by `jit`. */
 export async function jaxJs(): Promise<Contestant> {

@@ -2,8 +2,9 @@ import * as ort from 'onnxruntime-web/webgpu';
 import type { Tensor } from '../../runtime/tensor';
 import { ModelBuilder } from '../../server/engine/onnx/model-builder';
 import { transpose } from '../../server/engine/onnx/operators';
-import { readFloats, type Contestant } from './contestant';
-import type { ConvolutionCase } from './convolution-case';
+import { readFloats } from '../../runtime/webgpu/read-floats';
+import type { Contestant } from './contestant';
+import type { ConvolutionCase } from '../../runtime/bench/convolution-case';
 import { fromChannelsLast, permute, toChannelsLast } from './permute';
 
 /**

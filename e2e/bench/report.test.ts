@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { fmaShareOf, ratiosOf, type Measurement } from './report';
-import { geometricMean, medianMs } from './timing';
+import { geometricMean, medianMs } from '../../runtime/bench/timing';
 
 const measurement: Measurement = {
   name: 'layer1: 3x3, 64 to 64',

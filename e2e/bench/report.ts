@@ -1,6 +1,6 @@
-import { directions, type Direction } from './convolution-case';
+import { directions, type Direction } from '../../runtime/bench/convolution-case';
 import { numMicroBatches } from './stage';
-import { geometricMean } from './timing';
+import { geometricMean } from '../../runtime/bench/timing';
 
 export const peerNames = ['tfjs', 'ort', 'jaxjs'] as const;
 export type PeerName = (typeof peerNames)[number];

@@ -7,10 +7,9 @@ import { Random } from '../../runtime/random';
 import { elementCount, tensor } from '../../runtime/tensor';
 import type { RequestedDevice } from '../../runtime/webgpu/device';
 import { WebGpuEngine } from '../../runtime/webgpu/engine';
-import type { Prepared } from './contestant';
-import { directions, makeCaseData, resNet34Cases } from './convolution-case';
-import { tandem } from './tandem';
-import { medianMs } from './timing';
+import { prepareConvolution, type Prepared } from '../../runtime/bench/prepare-convolution';
+import { directions, makeCaseData, resNet34Cases } from '../../runtime/bench/convolution-case';
+import { medianMs } from '../../runtime/bench/timing';
 
 /**
  * Micro-batches of a step. The optimizer reads and writes the parameters once a step, however many
@@ -105,7 +104,7 @@ class Convolutions {
       if (!stageLayers.includes(each.layer)) continue;
       const data = makeCaseData(each);
       for (const direction of directions) {
-        const convolution = await tandem(device).prepare(each, direction, data);
+        const convolution = await prepareConvolution(device, each, direction, data);
         prepared.push({ convolution, count: each.count });
       }
     }

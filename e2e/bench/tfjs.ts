@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '../../runtime/tensor';
 import type { Contestant } from './contestant';
-import { directions, resultShape, weightShape } from './convolution-case';
+import { directions, resultShape, weightShape } from '../../runtime/bench/convolution-case';
 import {
   fromChannelsLast,
   fromFiltersLast,

@@ -80,7 +80,6 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
     });
 
     test('joins over requests where WebSockets are blocked', async () => {
-      await openOn();
       const blocking = await ScriptedHost.start(
         ({ worker }) => worker.idle('joined after all'),
         '127.0.0.1',

@@ -5,6 +5,7 @@ import { smallCases } from './cases';
 import { errorBound } from './comparison';
 import { mutatedKernels } from './mutations';
 import { passes, runCases, type CaseResult } from './run';
+import { withKernel } from './with-kernel';
 
 const fixture = dawnFixture();
 const sources = new Map(kernels.map(({ name, code }) => [name, code]));
@@ -53,20 +54,4 @@ function isWrong({ comparisons, error }: CaseResult): boolean {
     return true;
   }
   return comparisons.some(({ maxAbs }) => !(maxAbs < errorBound));
-}
-
-/** The device, but it compiles another source for one kernel. */
-function withKernel(device: GPUDevice, kernel: string, code: string): GPUDevice {
-  return new Proxy(device, {
-    get(real, property) {
-      if (property === 'createShaderModule') {
-        return (descriptor: GPUShaderModuleDescriptor) =>
-          real.createShaderModule(
-            descriptor.label === kernel ? { ...descriptor, code } : descriptor,
-          );
-      }
-      const value: unknown = Reflect.get(real, property, real);
-      return typeof value === 'function' ? (value.bind(real) as unknown) : value;
-    },
-  });
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseReport, ReportError, resultsOf, toReported, verificationResult } from './report';
+import { ReportError } from '../device-report';
+import { parseReport, resultsOf, toReported, verificationResult } from './report';
 import type { CaseResult } from './run';
 
 const right: CaseResult = {

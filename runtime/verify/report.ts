@@ -1,5 +1,12 @@
 import * as v from 'valibot';
-import { failureReasons } from '../worker/status';
+import {
+  deviceSchema,
+  failureSchema,
+  nonNegative,
+  parseWith,
+  text,
+  type DeviceFailure,
+} from '../device-report';
 import { caseSets } from './case-set';
 import { passes, type CaseResult } from './run';
 
@@ -11,8 +18,6 @@ import { passes, type CaseResult } from './run';
 /** A larger report is refused unread: a full one has about 150 kB. */
 export const maxReportBytes = 1 << 20;
 
-const text = v.pipe(v.string(), v.maxLength(2000));
-const nonNegative = v.pipe(v.number(), v.finite(), v.minValue(0));
 /** JSON has no infinity: null stands for an error that is no number. */
 const error = v.nullable(nonNegative);
 
@@ -30,43 +35,20 @@ const caseResult = v.strictObject({
 
 const reportSchema = v.strictObject({
   type: v.literal('report'),
-  device: v.strictObject({
-    name: text,
-    limits: v.pipe(v.record(text, nonNegative), v.maxEntries(100)),
-    agent: text,
-  }),
+  device: deviceSchema,
   set: v.picklist(caseSets),
   ms: nonNegative,
   cases: v.pipe(v.array(caseResult), v.minLength(1), v.maxLength(5000)),
-});
-
-const failureSchema = v.strictObject({
-  type: v.literal('failure'),
-  reason: v.picklist(failureReasons),
-  detail: text,
-  agent: text,
 });
 
 const messageSchema = v.variant('type', [reportSchema, failureSchema]);
 
 /** A whole verification, as it travels and lies on disk. */
 export type VerificationReport = v.InferOutput<typeof reportSchema>;
-/** A device that could not verify anything. */
-export type VerificationFailure = v.InferOutput<typeof failureSchema>;
-
-/** What came to the host is no report. */
-export class ReportError extends Error {
-  override readonly name = 'ReportError';
-}
 
 /** @throws ReportError when it is none; says where and what was expected */
-export function parseReport(json: unknown): VerificationReport | VerificationFailure {
-  const parsed = v.safeParse(messageSchema, json);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new ReportError(
-    `verification report, ${v.getDotPath(issue) ?? 'the whole'}: ${issue.message}`,
-  );
+export function parseReport(json: unknown): VerificationReport | DeviceFailure {
+  return parseWith(messageSchema, 'verification report', json);
 }
 
 /** A result as it stands in a report. */

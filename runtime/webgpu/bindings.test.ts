@@ -10,6 +10,7 @@ import {
   type TypeInfo,
   type VariableInfo,
 } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { benchKernels } from '../bench/kernels';
 import type { Kernel, KernelEntries } from './kernel';
 import { kernels } from './operations/index';
 
@@ -123,20 +124,25 @@ function isArray(schema: d.BaseData): schema is d.WgslArray {
   return schema.type === 'array';
 }
 
-const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl'));
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.wgsl'))
+  .map((file) => file.replaceAll('\\', '/'));
+
+/** By the path of its file, without the ending. */
+const byPath = [
+  ...kernels.map((kernel) => [kernel.name, kernel] as const),
+  ...benchKernels.map((kernel) => [`bench/${kernel.name}`, kernel] as const),
+];
 
 test('every file of shaders/ has one kernel, and every kernel its file', () => {
-  expect(kernels.map(({ name }) => `${name}.wgsl`).sort()).toEqual(files.sort());
+  expect(byPath.map(([path]) => `${path}.wgsl`).sort()).toEqual(files.sort());
 });
 
-test.each(kernels.map((kernel) => [kernel.name, kernel] as const))(
-  '%s binds what its layout says',
-  (name, kernel) => {
-    const code = readFileSync(join(folder, `${name}.wgsl`), 'utf8');
-    expect(kernel.code).toBe(code);
-    expect(interfaceOfSource(code)).toEqual(interfaceOfKernel(kernel));
-  },
-);
+test.each(byPath)('%s binds what its layout says', (path, kernel) => {
+  const code = readFileSync(join(folder, `${path}.wgsl`), 'utf8');
+  expect(kernel.code).toBe(code);
+  expect(interfaceOfSource(code)).toEqual(interfaceOfKernel(kernel));
+});
 
 // The comparison sees what would go wrong silently on a device.
 test.each([

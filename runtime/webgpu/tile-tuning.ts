@@ -1,16 +1,12 @@
-import { bind, compileKernels, encode, ParamsArena } from './commands';
-import type { Dispatch } from './kernel';
-import { allocate, type Allocation, type Region } from './memory';
-import type { OperationContext } from './operation';
 import {
-  convolutionWith,
   largestTiles,
   type ConvolutionPass,
   type ConvolutionShape,
   type TileChoice,
 } from './operations/convolution';
 import { convolutionKernels } from './operations/convolution-kernels';
-import { valueBytes, type Value, type ValueLayout } from './value';
+import { RepeatableDispatches } from './repeatable-dispatches';
+import { planSingleConvolution } from './single-convolution';
 
 /** Where choices outlive the load, or the page: `localStorage` has this interface. */
 export interface TuningStore {
@@ -62,18 +58,14 @@ export async function tuneTiles(
   const prefix = `tandem tile ${kernelVersion()} ${deviceName}:`;
   const chosen = new Map<string, number>();
   const start = now();
-  for (const [key, { pass, shape, count }] of cases) {
-    const known = parseTile(store.getItem(prefix + key), count);
+  for (const [key, each] of cases) {
+    const known = parseTile(store.getItem(prefix + key), each.count);
     if (known !== undefined) {
       chosen.set(key, known);
       continue;
     }
-    const times: number[] = [];
-    for (let tile = 0; tile < count && now() - start < budget; tile++) {
-      times.push(await time(device, pass, shape, tile, now));
-    }
-    if (times.length < count) continue;
-    const fastest = fastestTile(times);
+    if (now() - start >= budget) continue;
+    const fastest = fastestTile(await timeTiles(device, each, now));
     chosen.set(key, fastest);
     store.setItem(prefix + key, String(fastest));
   }
@@ -113,75 +105,28 @@ function kernelVersion(): string {
   return (hash >>> 0).toString(16);
 }
 
-/** Milliseconds of a product with one tile, after a first run that is not counted. */
-async function time(
+/** Milliseconds of a product with each of its tiles, each after a first run that is not counted. */
+export async function timeTiles(
   device: GPUDevice,
-  pass: ConvolutionPass,
-  shape: ConvolutionShape,
-  tile: number,
+  { pass, shape, count }: TuningCase,
   now: () => number,
-): Promise<number> {
-  const dispatches = dispatchesOf(pass, shape, tile);
-  const compiled = await compileKernels(device, dispatches);
-  const buffers = new Map<Allocation, GPUBuffer>();
-  const bufferOf = (allocation: Allocation): GPUBuffer => {
-    const { label, bytes: size } = allocation;
-    const known = buffers.get(allocation);
-    const buffer = known ?? device.createBuffer({ label, size, usage: GPUBufferUsage.STORAGE });
-    buffers.set(allocation, buffer);
-    return buffer;
-  };
-  const params = new ParamsArena(dispatches);
-  params.upload(device);
-  const commands = dispatches.map((dispatch) => bind(device, compiled, params, bufferOf, dispatch));
-  const run = async (times: number): Promise<void> => {
-    const encoder = device.createCommandEncoder();
-    const computePass = encoder.beginComputePass();
-    for (let repeat = 0; repeat < times; repeat++) encode(computePass, commands);
-    computePass.end();
-    device.queue.submit([encoder.finish()]);
-    await device.queue.onSubmittedWorkDone();
-  };
-  try {
-    await run(1);
-    const start = now();
-    await run(repeats);
-    return (now() - start) / repeats;
-  } finally {
-    for (const buffer of buffers.values()) buffer.destroy();
-    params.destroy();
+): Promise<number[]> {
+  const times: number[] = [];
+  for (let tile = 0; tile < count; tile++) {
+    const { dispatches } = planSingleConvolution(pass, shape, () => tile);
+    const repeatable = await RepeatableDispatches.create(device, dispatches);
+    const run = async (times: number): Promise<void> => {
+      repeatable.submit(times);
+      await device.queue.onSubmittedWorkDone();
+    };
+    try {
+      await run(1);
+      const start = now();
+      await run(repeats);
+      times.push((now() - start) / repeats);
+    } finally {
+      repeatable.destroy();
+    }
   }
-}
-
-function dispatchesOf(
-  pass: ConvolutionPass,
-  { operation, input, output }: ConvolutionShape,
-  tile: number,
-): readonly Dispatch[] {
-  const module = convolutionWith(() => tile);
-  const weightBytes = module.tensors?.(operation).get(operation.weight)?.bytes ?? 0;
-  const valueOf = (label: string, layout: ValueLayout): Value => ({
-    layout,
-    region: allocate(label, valueBytes(layout)),
-  });
-  const x = valueOf('x', input);
-  const y = valueOf('y', output);
-  const weight = allocate('weight', weightBytes);
-  const gradient = allocate('weight gradient', weightBytes);
-  const context: OperationContext = {
-    value: (name) => (name === operation.input ? x : y),
-    outputGradient: () => y,
-    inputGradient: () => ({ ...x, accumulate: false }),
-    tensor: (): Region => weight,
-    tensorGradient: (): Region => gradient,
-    buffer: allocate,
-  };
-  switch (pass) {
-    case 'forward':
-      return module.forward(operation, context);
-    case 'inputGradient':
-      return module.backwardInput(operation, context);
-    case 'weightGradient':
-      return module.backwardWeight?.(operation, context) ?? [];
-  }
+  return times;
 }

@@ -3,9 +3,11 @@ import { CutError } from '../../runtime/model/cut';
 import { caseSets } from '../../runtime/verify/case-set';
 import { RunFolderError } from '../coordinator/run-folder';
 import { engineChoices } from '../engine/choose-engine';
+import { bench, type BenchOptions } from './bench';
 import { certificate } from './certificate';
 import { dataset } from './dataset';
-import { portNumber, wholeNumber } from './options';
+import { addPageOptions } from './from-pages';
+import { wholeNumber } from './options';
 import { train } from './train';
 import { addTrainOptions, givenOptions, type TrainOptions } from './train-options';
 import { TrainingFailedError } from './train-result';
@@ -43,22 +45,26 @@ program
   .option('--json', 'end standard output with one line of JSON', false)
   .action((url: string, options: WorkerCommandOptions) => worker(url, options));
 
-program
-  .command('verify')
-  .description('check every kernel against float64 and PyTorch, here or on another device')
-  .option('--headless-worker', 'in a headless browser on this computer', false)
-  .option('--wait-for <devices>', 'on the next devices that open the page', wholeNumber(1))
+addPageOptions(
+  program
+    .command('verify')
+    .description('check every kernel against float64 and PyTorch, here or on another device'),
+)
   .addOption(
     new Option(
       '--cases <set>',
       'full: the shapes of 224x224 pictures; quick: of small ones (default: full; --headless-worker: quick)',
     ).choices(caseSets),
   )
-  .option('--listen <address>', 'serve the page here; 0.0.0.0 for the network', '127.0.0.1')
-  .option('--port <number>', 'at this port (default: 7070, or any free one)', portNumber)
-  .option('--https-port <number>', 'for other devices (default: 7443, or any free one)', portNumber)
-  .option('--json', 'end standard output with one line of JSON', false)
   .action((options: VerifyOptions) => verify(options));
+
+addPageOptions(
+  program
+    .command('bench')
+    .description(
+      'measure a graphics processor and what it lets a kernel do, here or on another device',
+    ),
+).action((options: BenchOptions) => bench(options));
 
 certificate(program.command('certificate').description('what phones trust: show, remove'));
 dataset(program.command('dataset').description('write the built-in data sets'));

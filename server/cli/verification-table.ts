@@ -2,6 +2,7 @@ import { caseSetWords } from '../../runtime/verify/case-set';
 import { errorBound } from '../../runtime/verify/comparison';
 import type { VerificationReport } from '../../runtime/verify/report';
 import { passes, type CaseResult } from '../../runtime/verify/run';
+import { aligned } from './aligned';
 
 /** A report as people read it in a terminal: a line an operation, then every case that fails. */
 export function verificationTable(
@@ -46,19 +47,4 @@ export function verificationTable(
 function formatError(error: number): string {
   if (error === 0) return '0';
   return Number.isFinite(error) ? error.toExponential(1) : 'no number';
-}
-
-/** The first column to the left, the others to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const columns = rows[0]?.map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = columns?.[column] ?? 0;
-        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join('  '),
-  );
 }

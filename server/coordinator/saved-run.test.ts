@@ -22,6 +22,7 @@ const config: TrainConfig = {
   labelSmoothing: 0.1,
   schedule: '1f1b',
   recompute: 'auto',
+  precision: 'f32',
   cut: ['layer2.1'],
   seed: 7,
 };

@@ -2,6 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { homedir, constants } from 'node:os';
 import { join } from 'node:path';
 import { create, globals } from 'webgpu';
+import type { DeviceDescription } from '../../runtime/device-report';
+import { limitsOf, type RequestedDevice } from '../../runtime/webgpu/device';
 
 /** WebGPU in Node. Keep `gpu` referenced as long as a device of it is used: it owns them. */
 export interface DawnGpu {
@@ -32,6 +34,15 @@ export async function createDawnGpu(): Promise<DawnGpu> {
   if (swiftShader === undefined) return { gpu: create([]), implementation: 'Dawn' };
   process.env['VK_ICD_FILENAMES'] = swiftShader;
   return { gpu: create([]), implementation: `Dawn on SwiftShader (${swiftShader})` };
+}
+
+/** A device of Dawn's as it stands in reports. */
+export function describeDawnDevice(
+  { device, description }: RequestedDevice,
+  implementation: string,
+): DeviceDescription {
+  const agent = `Node ${process.version}, ${implementation}`;
+  return { name: description, limits: { ...limitsOf(device) }, agent };
 }
 
 /**

@@ -7,12 +7,12 @@ import { verificationCases } from '../../runtime/verify/cases';
 import type { GoldenData } from '../../runtime/verify/golden-case';
 import type { VerificationReport } from '../../runtime/verify/report';
 import { runCases, type CaseResult } from '../../runtime/verify/run';
-import { iPhoneLimits, limitsOf, requestDevice } from '../../runtime/webgpu/device';
+import { iPhoneLimits, requestDevice } from '../../runtime/webgpu/device';
 import { hasHalf } from '../../runtime/webgpu/precision';
 import { decodeSafetensors } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
 import { goldenFolder } from '../http/verification';
-import { createDawnGpu } from './dawn';
+import { createDawnGpu, describeDawnDevice } from './dawn';
 
 /** What a verification on this computer gave. */
 export interface DawnVerification {
@@ -36,10 +36,9 @@ export async function runOnDawn(
     result: (result) => void results.push(result),
   });
   const ms = Date.now() - started;
-  const limits = limitsOf(target.device);
+  const device = describeDawnDevice(target, implementation);
   target.device.destroy();
-  const agent = `Node ${process.version}, ${implementation}`;
-  return { device: { name: target.description, limits: { ...limits }, agent }, results, ms };
+  return { device, results, ms };
 }
 
 async function readGolden(): Promise<GoldenData> {

@@ -6,6 +6,7 @@ import type { Certificates } from '../certificate/certificates';
 import { acceptWorker } from '../link/accept-worker';
 import { Links } from '../link/links';
 import { WorkerPool } from '../link/worker-pool';
+import { Benchmarks } from './benchmark';
 import { doorRoutes } from './door';
 import { secureHeaders } from './headers';
 import { Listener } from './listen';
@@ -13,7 +14,7 @@ import { namesAt } from './names';
 import { builtPages, pageRoutes } from './pages';
 import { renewCertificate } from './renewal';
 import { answerTrustCheck } from './trust-check';
-import { Verifications } from './verification';
+import { goldenRoutes, Verifications } from './verification';
 import { isAtHome, refusal } from './visitor';
 import { WorkerSockets } from './worker-sockets';
 
@@ -37,12 +38,13 @@ export interface HostServer {
   readonly pool: WorkerPool;
   readonly links: Links;
   readonly verifications: Verifications;
+  readonly benchmarks: Benchmarks;
   close(): Promise<void>;
 }
 
 /**
- * Serves the pages, takes workers at `/worker` and verification reports at `/api/verify`: over
- * HTTPS to everybody, over HTTP to this computer. Other devices learn over HTTP how to get to HTTPS.
+ * Serves the pages, takes workers at `/worker` and the pages' reports under `/api`: over HTTPS to
+ * everybody, over HTTP to this computer. Other devices learn over HTTP how to get to HTTPS.
  * @param port 0 for any free one
  * @throws ListenError when it can't listen there, CertificateError, HomeError
  */
@@ -53,10 +55,16 @@ export async function startServer(
 ): Promise<HostServer> {
   const pool = new WorkerPool();
   const verifications = new Verifications();
+  const benchmarks = new Benchmarks();
   let workers = 0;
   const links = new Links((channel) => acceptWorker(channel, String(++workers), pool));
   const sockets = new WorkerSockets(links);
-  const app = pageRoutes(pages, links, verifications);
+  const app = pageRoutes(pages, [
+    links.routes(),
+    verifications.routes(),
+    benchmarks.routes(),
+    goldenRoutes(),
+  ]);
   const names = namesAt(address, secure && (() => secure.certificates.names));
 
   /** @param door for visitors from elsewhere; without it they get what is asked for */
@@ -116,6 +124,7 @@ export async function startServer(
       pool,
       links,
       verifications,
+      benchmarks,
       close,
     };
   } catch (error) {

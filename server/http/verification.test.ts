@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import express from 'express';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { maxReportBytes } from '../../runtime/verify/report';
-import { Verifications, verificationRoutes } from './verification';
+import { goldenRoutes, Verifications } from './verification';
 
 const report = {
   type: 'report',
@@ -24,7 +24,7 @@ let verifications: Verifications;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tandem-verify-'));
   verifications = new Verifications(join(folder, 'runs'));
-  server = createServer(express().use('/api', verificationRoutes(verifications)));
+  server = createServer(express().use('/api', verifications.routes(), goldenRoutes()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`;
 });

@@ -1,7 +1,7 @@
-import { inferShapes, type Convolution } from '../../runtime/model/graph';
-import { buildResNet } from '../../runtime/model/resnet';
-import { Random } from '../../runtime/random';
-import { elementCount, tensor, type Shape, type Tensor } from '../../runtime/tensor';
+import { inferShapes, type Convolution } from '../model/graph';
+import { buildResNet } from '../model/resnet';
+import { Random } from '../random';
+import { elementCount, tensor, type Shape, type Tensor } from '../tensor';
 
 export const directions = ['forward', 'inputGradient', 'weightGradient'] as const;
 export type Direction = (typeof directions)[number];

@@ -3,9 +3,9 @@ import {
   convolution,
   convolutionInputGradient,
   convolutionWeightGradient,
-} from '../../runtime/reference/convolution';
-import { toFloat32, toFloat64 } from '../../runtime/reference/tensor64';
-import { disagreement, referenceError, sampleReference } from './check';
+} from '../reference/convolution';
+import { toFloat32, toFloat64 } from '../reference/tensor64';
+import { disagreement, referenceError, sampleReference } from './sampled-reference';
 import {
   directions,
   makeCaseData,

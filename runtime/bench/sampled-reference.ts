@@ -1,5 +1,5 @@
-import { Random } from '../../runtime/random';
-import { elementCount, type Shape } from '../../runtime/tensor';
+import { Random } from '../random';
+import { elementCount, type Shape } from '../tensor';
 import {
   resultShape,
   weightShape,

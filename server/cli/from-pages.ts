@@ -1,0 +1,134 @@
+import type { Command } from 'commander';
+import type { DeviceReports } from '../http/device-reports';
+import { isLoopback, type HostServer } from '../http/server';
+import { portNumber, wholeNumber } from './options';
+import { serve, type ServeOptions } from './serve';
+import { UsageError } from './usage-error';
+
+/** Which devices a command asks: this computer where neither is given. */
+export interface PageOptions extends ServeOptions {
+  readonly headlessWorker: boolean;
+  readonly waitFor?: number;
+  readonly json: boolean;
+}
+
+export function addPageOptions(command: Command): Command {
+  return command
+    .option('--headless-worker', 'in a headless browser on this computer', false)
+    .option('--wait-for <devices>', 'on the next devices that open the page', wholeNumber(1))
+    .option('--listen <address>', 'serve the page here; 0.0.0.0 for the network', '127.0.0.1')
+    .option('--port <number>', 'at this port (default: 7070, or any free one)', portNumber)
+    .option(
+      '--https-port <number>',
+      'for other devices (default: 7443, or any free one)',
+      portNumber,
+    )
+    .option('--json', 'end standard output with one line of JSON', false);
+}
+
+/** A report, and the file that holds it. */
+export interface KeptReport<Report> {
+  readonly report: Report;
+  readonly path: string;
+}
+
+/** A page that reports, and how to ask for it. */
+export interface ReportingPage<Report extends { readonly type: 'report' }> {
+  readonly reports: (server: HostServer) => DeviceReports<Report>;
+  /** What the page does, as `verify`. */
+  readonly verb: string;
+  readonly headlessPath: string;
+  readonly devicePath: string;
+  /** Whether nothing more comes; every report is whole where absent. */
+  readonly isWhole?: (report: Report) => boolean;
+}
+
+/** A device could not do what its page is for. */
+export class DevicePageError extends Error {
+  override readonly name = 'DevicePageError';
+}
+
+/** Whether the command runs in pages at all. Throws UsageError when asked for both kinds. */
+export function asksPages({ headlessWorker, waitFor }: PageOptions): boolean {
+  if (headlessWorker && waitFor !== undefined) {
+    throw new UsageError('--headless-worker and --wait-for exclude each other');
+  }
+  return headlessWorker || waitFor !== undefined;
+}
+
+/** The reports of a headless browser here, or of the next devices that open the page. */
+export async function reportsFromPages<Report extends { readonly type: 'report' }>(
+  options: PageOptions,
+  page: ReportingPage<Report>,
+): Promise<KeptReport<Report>[]> {
+  const server = await serve(options);
+  try {
+    return options.headlessWorker
+      ? [await fromHeadlessBrowser(server, page)]
+      : await fromDevices(server, page, options);
+  } finally {
+    await server.close();
+  }
+}
+
+async function fromHeadlessBrowser<Report extends { readonly type: 'report' }>(
+  server: HostServer,
+  { reports, verb, headlessPath, isWhole = () => true }: ReportingPage<Report>,
+): Promise<KeptReport<Report>> {
+  const { startHeadlessWorker } = await import('../headless/headless-worker');
+  const reported = new Promise<KeptReport<Report>>((resolve, reject) => {
+    const received = reports(server);
+    received.onReport = (report, path) => {
+      if (isWhole(report)) resolve({ report, path });
+    };
+    received.onFailure = ({ reason, detail }) => {
+      reject(new DevicePageError(`the page could not ${verb} (${reason}): ${detail}`));
+    };
+  });
+  // Handled below, but the browser may fail first.
+  reported.catch(() => undefined);
+  const phone = await startHeadlessWorker({
+    url: new URL(headlessPath, server.url).href,
+    onPageError: (text) => say(`page: ${text}`),
+  });
+  say(`Headless worker: ${phone.description}`);
+  try {
+    const gone = phone.closed.then((reason) => {
+      throw new DevicePageError(`the headless browser is gone: ${reason}`);
+    });
+    gone.catch(() => undefined);
+    return await Promise.race([reported, gone]);
+  } finally {
+    await phone.close();
+  }
+}
+
+/** Waits for as many reports as were asked for; a device that can't is named, and waited on. */
+async function fromDevices<Report extends { readonly type: 'report' }>(
+  server: HostServer,
+  { reports, verb, devicePath, isWhole = () => true }: ReportingPage<Report>,
+  { waitFor = 1, listen }: PageOptions,
+): Promise<KeptReport<Report>[]> {
+  say(`Open on the device: ${new URL(devicePath, server.url).href}`);
+  if (isLoopback(listen)) {
+    say(
+      '  It listens on this computer alone: a browser here can open it, a phone can not. --listen 0.0.0.0 opens it to the network, and serves the https that phones need for WebGPU.',
+    );
+  }
+  const kept: KeptReport<Report>[] = [];
+  return new Promise((resolve) => {
+    const received = reports(server);
+    received.onFailure = ({ reason, detail, agent }) => {
+      say(`A device could not ${verb} (${reason}): ${detail}; ${agent}`);
+    };
+    received.onReport = (report, path) => {
+      if (!isWhole(report)) return;
+      kept.push({ report, path });
+      if (kept.length >= waitFor) resolve(kept);
+    };
+  });
+}
+
+export function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
