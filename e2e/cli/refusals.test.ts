@@ -2,7 +2,9 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { ConnectionClosedError } from '../../runtime/protocol/connection';
+import type { HostMessage } from '../../runtime/protocol/message';
+import { ScriptedHost } from '../pages/scripted-host';
 import { emptyFolder, lastJson, runTandem, startTandem } from './run-tandem';
 
 const train = [
@@ -64,33 +66,25 @@ test('without its headless browser the command ends, and --run can be used again
   expect(await readdir(folder)).not.toContain('first');
 });
 
-/** A host that answers each hello with `answer`. */
-async function hostThatSays(answer: object | undefined): Promise<string> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  onTestFinished(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
+/** The address of a host that answers each hello with `answer`. */
+async function hostThatSays(answer: HostMessage): Promise<string> {
+  const host = await ScriptedHost.start(({ connection }) => {
+    connection.send(answer);
+    connection.close(new ConnectionClosedError('nothing more to say'));
   });
-  await new Promise((resolve) => server.once('listening', resolve));
-  server.on('connection', (socket) => {
-    if (answer) {
-      socket.once('message', () => {
-        socket.send(JSON.stringify(answer));
-        socket.close();
-      });
-    }
-  });
-  return `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
+  onTestFinished(() => host.close());
+  return host.url;
 }
 
 test('a worker that is refused has failed; one whose run is over has not', async () => {
   const folder = await emptyFolder();
-  const refuse = { type: 'refuse', reason: 'version-mismatch', message: 'another protocol' };
+  const message = 'another protocol';
+  const refuse = { type: 'refuse', reason: 'version-mismatch', message } as const;
   const refused = await runTandem(folder, 'worker', await hostThatSays(refuse), '--json');
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('tandem: another protocol (version-mismatch)');
   expect(lastJson(refused)).toMatchObject({ error: 'another protocol (version-mismatch)' });
-  const finish = { type: 'finished', message: 'The run is over.' };
+  const finish = { type: 'finished', message: 'The run is over.' } as const;
   const finished = await runTandem(folder, 'worker', await hostThatSays(finish), '--json');
   expect(finished.code).toBe(0);
   expect(lastJson(finished)).toMatchObject({ steps: 0, ended: 'The run is over.' });

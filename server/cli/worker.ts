@@ -73,6 +73,13 @@ function hostUrl(url: string): URL {
   return new URL(url.replace(/^ws/, 'http'));
 }
 
+/** How a link to the host ended. */
+interface LinkEnd {
+  readonly error: Error;
+  /** Whether it had been open. */
+  readonly hadJoined: boolean;
+}
+
 async function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
   let status: WorkerStatus | undefined;
   let steps = 0;
@@ -96,13 +103,13 @@ async function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> 
   };
   process.once('SIGINT', leave).once('SIGTERM', leave);
   try {
-    for (let lostAt: number | undefined; ; ) {
-      let hadJoined = false;
-      const error = await new Promise<Error>((lost) => {
-        const joined = (): void => {
-          hadJoined = true;
-        };
-        host = joinHost(url.origin, pipelineWorker, nodePlatform(), { joined, lost });
+    for (let lostAt: number | undefined; ;) {
+      const { error, hadJoined } = await new Promise<LinkEnd>((end) => {
+        const ended = { hadJoined: false };
+        host = joinHost(url.origin, pipelineWorker, nodePlatform(), {
+          joined: () => (ended.hadJoined = true),
+          lost: (reason) => end({ ...ended, error: reason }),
+        });
       });
       if (status?.state === 'failed') {
         throw new WorkerFailedError(`${status.detail} (${status.reason})`);
