@@ -7,6 +7,7 @@ import { acceptWorker } from '../link/accept-worker';
 import { Links } from '../link/links';
 import { WorkerPool } from '../link/worker-pool';
 import { Benchmarks } from './benchmark';
+import type { Pairing } from '../pairing/pairing';
 import { doorRoutes } from './door';
 import { secureHeaders } from './headers';
 import { Listener } from './listen';
@@ -26,6 +27,8 @@ export interface ServerOptions {
   readonly pages?: string;
   /** HTTPS beside HTTP, which other devices need; `port` 0 for any free one. */
   readonly secure?: { readonly port: number; readonly certificates: Certificates };
+  /** Whom to let in as a worker; without it everybody who reaches the server. */
+  readonly pairing?: Pairing;
 }
 
 export interface HostServer {
@@ -51,13 +54,13 @@ export interface HostServer {
 export async function startServer(
   address: string,
   port: number,
-  { pages = builtPages, secure }: ServerOptions = {},
+  { pages = builtPages, secure, pairing }: ServerOptions = {},
 ): Promise<HostServer> {
   const pool = new WorkerPool();
   const verifications = new Verifications();
   const benchmarks = new Benchmarks();
   let workers = 0;
-  const links = new Links((channel) => acceptWorker(channel, String(++workers), pool));
+  const links = new Links((channel) => acceptWorker(channel, String(++workers), pool, pairing));
   const sockets = new WorkerSockets(links);
   const app = pageRoutes(pages, [
     links.routes(),
