@@ -36,15 +36,15 @@ export function browserIdentity(code: string | undefined): DeviceIdentity {
 async function deviceKey(): Promise<CryptoKeyPair> {
   try {
     const opened = await open();
-    const kept = await ask<CryptoKeyPair | undefined>(keys(opened, 'readonly').get(keyName));
-    if (kept) return kept;
+    const known = await kept(opened);
+    if (known) return known;
     const fresh = await freshKey();
     // Another tab may have been first: then `add` fails, and its key counts.
     try {
       await ask(keys(opened, 'readwrite').add(fresh, keyName));
       return fresh;
     } catch {
-      return (await ask<CryptoKeyPair | undefined>(keys(opened, 'readonly').get(keyName))) ?? fresh;
+      return (await kept(opened)) ?? fresh;
     }
   } catch {
     return freshKey();
@@ -63,6 +63,11 @@ function open(): Promise<IDBDatabase> {
 
 function keys(opened: IDBDatabase, mode: IDBTransactionMode): IDBObjectStore {
   return opened.transaction(store, mode).objectStore(store);
+}
+
+/** The kept key pair: nothing else is ever put there. */
+function kept(opened: IDBDatabase): Promise<CryptoKeyPair | undefined> {
+  return ask(keys(opened, 'readonly').get(keyName) as IDBRequest<CryptoKeyPair | undefined>);
 }
 
 function ask<Value>(request: IDBRequest<Value>): Promise<Value> {

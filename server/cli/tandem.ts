@@ -6,6 +6,7 @@ import { engineChoices } from '../engine/choose-engine';
 import { bench, type BenchOptions } from './bench';
 import { certificate } from './certificate';
 import { dataset } from './dataset';
+import { devices } from './devices';
 import { addPageOptions } from './from-pages';
 import { wholeNumber } from './options';
 import { train } from './train';
@@ -67,6 +68,7 @@ addPageOptions(
 ).action((options: BenchOptions) => bench(options));
 
 certificate(program.command('certificate').description('what phones trust: show, remove'));
+devices(program.command('devices').description('the paired devices: list, revoke'));
 dataset(program.command('dataset').description('write the built-in data sets'));
 
 try {

@@ -1,6 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import { networkInterfaces } from 'node:os';
 import type { Express } from 'express';
 import type { Certificates } from '../certificate/certificates';
 import { acceptWorker } from '../link/accept-worker';
@@ -16,7 +16,7 @@ import { builtPages, pageRoutes } from './pages';
 import { renewCertificate } from './renewal';
 import { answerTrustCheck } from './trust-check';
 import { goldenRoutes, Verifications } from './verification';
-import { isAtHome, refusal } from './visitor';
+import { isAtHome, isLoopback, refusal } from './visitor';
 import { WorkerSockets } from './worker-sockets';
 
 export { isLoopback } from './visitor';
@@ -36,8 +36,11 @@ export interface HostServer {
   readonly url: string;
   /** The same over HTTPS, where it is served. */
   readonly secureUrl: string | undefined;
-  /** For other devices, where it listens on all addresses: plain, which leads to HTTPS. */
-  readonly networkUrls: readonly string[];
+  /** Whether other devices can reach it. */
+  readonly isOpenToNetwork: boolean;
+  /** The authority that other devices are to trust, where HTTPS is served. */
+  readonly authority: X509Certificate | undefined;
+  readonly pairing: Pairing | undefined;
   readonly pool: WorkerPool;
   readonly links: Links;
   readonly verifications: Verifications;
@@ -121,9 +124,9 @@ export async function startServer(
     return {
       url: urlOf('http:', name, listener.port),
       secureUrl: securePort === undefined ? undefined : urlOf('https:', name, securePort),
-      networkUrls: isForAll
-        ? networkAddresses().map((own) => urlOf('http:', own, listener.port))
-        : [],
+      isOpenToNetwork: !isLoopback(address),
+      authority: await secure?.certificates.authority(),
+      pairing,
       pool,
       links,
       verifications,
@@ -138,12 +141,4 @@ export async function startServer(
 
 function urlOf(scheme: string, host: string, port: number): string {
   return `${scheme}//${host.includes(':') ? `[${host}]` : host}:${port}/`;
-}
-
-/** IPv4 alone: a link-local IPv6 address is none that a person can type. */
-function networkAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address);
 }
