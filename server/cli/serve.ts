@@ -4,6 +4,7 @@ import { isLoopback, ListenError, startServer, type HostServer } from '../http/s
 
 const defaultPort = 7070;
 const defaultSecurePort = 7443;
+export const defaultPorts = [defaultPort, defaultSecurePort];
 
 export interface ServeOptions {
   readonly listen: string;

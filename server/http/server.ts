@@ -10,6 +10,7 @@ import { Benchmarks } from './benchmark';
 import type { Pairing } from '../pairing/pairing';
 import { doorRoutes } from './door';
 import { secureHeaders } from './headers';
+import { handshakeTimeoutMs, requestLimits } from './limits';
 import { Listener } from './listen';
 import { namesAt } from './names';
 import { builtPages, pageRoutes } from './pages';
@@ -100,14 +101,19 @@ export async function startServer(
   try {
     let securePort: number | undefined;
     const door = secure && doorRoutes(pages, secure.certificates, () => securePort ?? secure.port);
-    const server = createHttpServer();
+    const server = createHttpServer(requestLimits);
     open(server, 'http:', door);
     const listener = await Listener.start(server, address, port, '--port');
     listeners.push(listener);
     if (secure) {
       const { certificates } = secure;
       const identity = await certificates.identity();
-      const secureServer = createHttpsServer({ ...identity, minVersion: 'TLSv1.2' });
+      const secureServer = createHttpsServer({
+        ...requestLimits,
+        ...identity,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: handshakeTimeoutMs,
+      });
       open(secureServer, 'https:');
       stopRenewing = renewCertificate(secureServer, certificates, identity, (error) => {
         process.emitWarning(error instanceof Error ? error : String(error));
