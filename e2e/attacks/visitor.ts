@@ -88,7 +88,7 @@ export function raw(port: number, text: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connectTls({ port, host: '127.0.0.1', ...reckless }, () => socket.write(text));
     let answer = '';
-    socket.on('data', (data) => (answer += data.toString('latin1')));
+    socket.on('data', (data: Buffer) => (answer += data.toString('latin1')));
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(answer));
   });

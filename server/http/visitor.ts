@@ -43,7 +43,7 @@ export function refusal(
   }
   // Without an Origin a browser still says that another site's page asks, but for navigations.
   const { 'sec-fetch-site': site = 'none', 'sec-fetch-mode': mode } = request.headers;
-  if (!['none', 'same-origin'].includes(String(site)) && mode !== 'navigate') return foreignPage;
+  if (!['none', 'same-origin'].includes(site) && mode !== 'navigate') return foreignPage;
   if (origin === undefined) return undefined;
   const own = `${scheme}//${host}`;
   const isOwn = URL.canParse(origin) && new URL(origin).origin === new URL(own).origin;
