@@ -74,6 +74,18 @@ export const failures: Readonly<Record<FailureReason, Failure>> = {
     remedy: 'Reload the page. If that does not help, restart Tandem on the computer.',
     action: 'reload',
   },
+  'not-paired': {
+    headline: 'This device is not paired',
+    sentence: 'The computer lets in only devices that were invited by its code.',
+    remedy: 'Point the camera at the QR code that Tandem shows on the computer, and open its link.',
+    action: 'reload',
+  },
+  'code-expired': {
+    headline: 'This code is used up',
+    sentence: 'Each code lets one device in, within an hour.',
+    remedy: 'Tandem shows a new one on the computer: scan that.',
+    action: 'reload',
+  },
   internal: {
     headline: 'Something broke',
     sentence: 'An error that Tandem did not foresee stopped this device.',

@@ -1,3 +1,4 @@
+import { codeOf } from '../../runtime/pairing/proof';
 import { live, newLife, type LifeEvent, type Order } from './life-cycle';
 import { memoryBudget } from './memory-budget';
 import { findObstacle } from './obstacle';
@@ -62,6 +63,8 @@ class WorkerPage {
       this.#tellSight();
       this.#happen({ type: document.hidden ? 'hidden' : 'returned' });
     });
+    // Another link was opened over this page: its code counts.
+    window.addEventListener('hashchange', () => location.reload());
     window.addEventListener('pagehide', () => this.#happen({ type: 'hidden' }));
     window.addEventListener('pageshow', ({ persisted }) => {
       if (persisted) this.#happen({ type: 'returned' });
@@ -132,6 +135,7 @@ class WorkerPage {
       type: 'start',
       engine: this.#engine,
       instance: this.#instance,
+      code: codeOf(location.hash),
       memoryBytes: memoryBudget(navigator, location.search),
       timesTiles: timesTiles(location.search),
     });
@@ -157,6 +161,8 @@ class WorkerPage {
       this.#happen({ type, reason: status.reason, detail: status.detail });
       return;
     }
+    // Let in: the code is used, and the key is what counts from now on.
+    if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search);
     this.#view.show(status);
     if (status.state === 'training' && status.imagesPerSecond > 0)
       this.#happen({ type: 'stepped' });

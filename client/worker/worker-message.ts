@@ -4,6 +4,8 @@ export interface StartOrder {
   readonly engine: EngineName;
   /** By which the host knows this page again. */
   readonly instance: string;
+  /** Of the link that the page was opened by: it lets a new device in. */
+  readonly code: string | undefined;
   /** All that the stage may take on the device; undefined where nobody knows. */
   readonly memoryBytes: number | undefined;
   /** Whether to time kernels in software too, where the choice is known. */

@@ -1,6 +1,7 @@
 import { describeTransport } from '../../runtime/link/description';
 import { failureReason } from '../../runtime/worker/failure';
 import { PipelineWorker } from '../../runtime/worker/worker';
+import { browserIdentity } from './device-key';
 import { makeEngine, type MadeEngine } from './engine';
 import { joinHost, type JoinedHost } from '../../runtime/worker/join-host';
 import { browserPlatform } from './browser-platform';
@@ -45,6 +46,7 @@ async function start(order: StartOrder): Promise<void> {
     engine: computing,
     agent: navigator.userAgent,
     instance: order.instance,
+    identity: browserIdentity(order.code),
     onStatus: (status) => tell({ type: 'status', status }),
   });
   worker = made;

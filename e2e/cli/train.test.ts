@@ -76,7 +76,7 @@ test('a worker that is killed in mid-run costs nothing but time', async () => {
   const folder = await emptyFolder();
   const options = [...small, '--steps', '24'];
   const host = startTandem(folder, ...options, '--cut', 'layer3.0', '--run', 'hit');
-  const [url] = await host.sees(/http:\/\/localhost:\d+\//);
+  const [url] = await host.sees(/http:\/\/localhost:\d+\/#[\w-]{22}/);
   const worker = startTandem(folder, 'worker', url);
   await worker.sees(/step 3/);
   worker.process.kill('SIGKILL');
@@ -97,7 +97,7 @@ test('a worker that is killed in mid-run costs nothing but time', async () => {
 test('a browser that opens the page of a running training takes its part', async () => {
   const folder = await emptyFolder();
   const host = startTandem(folder, ...small, '--steps', '1000');
-  const [url] = await host.sees(/http:\/\/localhost:\d+\//);
+  const [url] = await host.sees(/http:\/\/localhost:\d+\/#[\w-]{22}/);
   await host.sees(/step \d+\/1000/);
   const phone = await startHeadlessWorker({ url, software: true });
   onTestFinished(() => phone.close());

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { installBrowser } from '../../server/headless/install-browser';
 import { installWebKit, whyNoWebKit } from '../webkit/installation';
 
@@ -8,7 +9,10 @@ import { installWebKit, whyNoWebKit } from '../webkit/installation';
  * Once before all tests: browsers, installed where there are none, and the build of pages and host,
  * so that tests run what a user runs.
  */
-export default async function setup(): Promise<void> {
+export default async function setup(): Promise<() => void> {
+  // Keys and paired devices of the tests are not those of whoever runs them.
+  const home = mkdtempSync(join(tmpdir(), 'tandem-home-'));
+  process.env['TANDEM_HOME'] = home;
   const { path, which } = await installBrowser(say);
   say(`Browser: ${which} (${path})`);
   installWebKit(say);
@@ -17,6 +21,9 @@ export default async function setup(): Promise<void> {
   // Inherited by the test processes; Vulkan loaders complain on every start where it is missing.
   process.env['XDG_RUNTIME_DIR'] ??= tmpdir();
   build();
+  return () => {
+    rmSync(home, { recursive: true, force: true });
+  };
 }
 
 function build(): void {

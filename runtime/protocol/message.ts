@@ -17,6 +17,7 @@ const positive = v.pipe(v.number(), v.integer(), v.minValue(1));
 const nonNegative = v.pipe(v.number(), v.minValue(0));
 const shape = v.pipe(v.array(positive), v.maxLength(8));
 const text = v.pipe(v.string(), v.maxLength(2000));
+const bytes = v.pipe(v.string(), v.regex(/^[\w-]{1,200}$/));
 
 /** Names and shapes of the state tensors that follow as frames; tensor id = index in this list. */
 const manifest = v.pipe(
@@ -94,6 +95,13 @@ const workerMessage = v.variant('type', [
     /** How it can store activations; as f32 alone where absent. */
     precisions: v.exactOptional(v.pipe(v.array(v.picklist(precisions)), v.maxLength(8))),
   }),
+  /** The answer to a challenge: who it is, and the code where it has one; bytes are base64url. */
+  v.strictObject({
+    type: v.literal('prove'),
+    key: bytes,
+    signature: bytes,
+    code: v.exactOptional(bytes),
+  }),
   /** The engine has allocated the stage of the plan. */
   v.strictObject({ type: v.literal('prepared'), plan: count, memoryBytes: count }),
   /** All state tensors have arrived; the stage can take steps. */
@@ -120,6 +128,8 @@ const workerMessage = v.variant('type', [
 
 /** Host to worker. */
 const hostMessage = v.variant('type', [
+  /** Sent instead of `welcome` where workers must be paired; answered by `prove`. */
+  v.strictObject({ type: v.literal('challenge'), nonce: bytes }),
   v.strictObject({ type: v.literal('welcome'), worker: text }),
   /** The host will not work with this worker; it closes the connection after this. */
   v.strictObject({

@@ -9,6 +9,8 @@ export const failureReasons = [
   'host-unreachable',
   'host-gone',
   'version-mismatch',
+  'not-paired',
+  'code-expired',
   'internal',
 ] as const;
 export type FailureReason = (typeof failureReasons)[number];

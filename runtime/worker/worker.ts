@@ -1,4 +1,5 @@
 import type { StageEngine } from '../engine';
+import type { DeviceIdentity } from '../pairing/proof';
 import { planStage } from '../pipeline/assignment';
 import { LocalStage } from '../pipeline/stage';
 import { fromWire, toWire } from '../pipeline/transfer';
@@ -24,6 +25,8 @@ export interface WorkerOptions {
   readonly agent: string;
   /** A random name, by which the host knows this worker again on another connection. */
   readonly instance: string;
+  /** Answers hosts that want to know who joins; without it the worker joins no such host. */
+  readonly identity?: DeviceIdentity;
   readonly onStatus: (status: WorkerStatus) => void;
 }
 
@@ -96,6 +99,9 @@ export class PipelineWorker {
 
   #take(message: HostMessage): void {
     switch (message.type) {
+      case 'challenge':
+        this.#prove(message.nonce).catch((error: unknown) => this.#fail(error));
+        break;
       case 'welcome':
         this.#progress.waiting('The computer has no work for this device yet.');
         break;
@@ -147,6 +153,14 @@ export class PipelineWorker {
         this.#progress.finished(message.message);
         break;
     }
+  }
+
+  async #prove(nonce: string): Promise<void> {
+    const { identity } = this.#options;
+    const connection = this.#connection;
+    if (!identity) throw new ProtocolError('unexpected', 'this worker has no identity to prove');
+    const proof = await identity.prove(nonce);
+    connection?.send({ type: 'prove', ...proof });
   }
 
   #takeTensor(tensor: WireTensor): void {

@@ -1,4 +1,5 @@
 import type { HeadlessWorker } from '../headless/headless-worker';
+import type { HostServer } from '../http/server';
 import type { TrainOptions } from './train-options';
 
 /** Without a number as many as the cut needs; one where the run chooses its cut. */
@@ -13,7 +14,7 @@ export function phonesAskedFor({ headlessWorker, cut }: TrainOptions): number {
  */
 export async function startPhones(
   count: number,
-  url: string,
+  server: HostServer,
   phones: HeadlessWorker[],
   failed: (error: Error) => void,
   report: (text: string) => void,
@@ -22,8 +23,10 @@ export async function startPhones(
   // Loaded only here: Playwright takes half a second to start.
   const { startHeadlessWorker } = await import('../headless/headless-worker');
   for (let index = 0; index < count; index++) {
+    // A guest: nothing of it is remembered.
+    const code = server.pairing?.codes.mint(false);
     const phone = await startHeadlessWorker({
-      url,
+      url: code === undefined ? server.url : `${server.url}#${code}`,
       onPageError: (text) => report(`page: ${text}`),
     });
     report(`Headless worker: ${phone.description}`);

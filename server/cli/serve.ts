@@ -1,8 +1,10 @@
 import { Certificates } from '../certificate/certificates';
+import { Pairing } from '../pairing/pairing';
 import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
 
 const defaultPort = 7070;
 const defaultSecurePort = 7443;
+export const defaultPorts = [defaultPort, defaultSecurePort];
 
 export interface ServeOptions {
   readonly listen: string;
@@ -11,14 +13,20 @@ export interface ServeOptions {
 }
 
 /**
- * Serves pages and workers, at the usual ports, or any free ones where those are taken. HTTPS is
- * served where other devices can come: on this computer plain http is secure.
+ * Serves pages and workers, at the usual ports, or any free ones where those are taken. Who joins
+ * must be paired. HTTPS is served where other devices can come: on this computer plain http is
+ * secure.
  */
 export async function serve({ listen, port, httpsPort }: ServeOptions): Promise<HostServer> {
-  const isAlone = isLoopback(listen) && httpsPort === undefined;
+  const address = addressOf(listen);
+  const isAlone = isLoopback(address) && httpsPort === undefined;
   const certificates = new Certificates();
+  const pairing = new Pairing();
   const start = (plain: number, secure: number): Promise<HostServer> =>
-    startServer(listen, plain, isAlone ? {} : { secure: { port: secure, certificates } });
+    startServer(address, plain, {
+      pairing,
+      ...(isAlone ? {} : { secure: { port: secure, certificates } }),
+    });
   try {
     return await start(port ?? defaultPort, httpsPort ?? defaultSecurePort);
   } catch (error) {
@@ -26,4 +34,9 @@ export async function serve({ listen, port, httpsPort }: ServeOptions): Promise<
     if (!isTaken || (port !== undefined && httpsPort !== undefined)) throw error;
     return start(port ?? 0, httpsPort ?? 0);
   }
+}
+
+/** `all` and `localhost` to what a server listens on. */
+export function addressOf(listen: string): string {
+  return listen === 'all' ? '0.0.0.0' : listen === 'localhost' ? '127.0.0.1' : listen;
 }

@@ -6,6 +6,8 @@ import { engineChoices } from '../engine/choose-engine';
 import { bench, type BenchOptions } from './bench';
 import { certificate } from './certificate';
 import { dataset } from './dataset';
+import { devices } from './devices';
+import { doctor } from './doctor';
 import { addPageOptions } from './from-pages';
 import { wholeNumber } from './options';
 import { train } from './train';
@@ -67,6 +69,15 @@ addPageOptions(
 ).action((options: BenchOptions) => bench(options));
 
 certificate(program.command('certificate').description('what phones trust: show, remove'));
+devices(program.command('devices').description('the paired devices: list, revoke'));
+program
+  .command('doctor')
+  .description(
+    "why can't my phone connect: interfaces, ports, certificate, clock, firewall, browser",
+  )
+  .option('--json', 'end standard output with one line of JSON', false)
+  .action(doctor);
+
 dataset(program.command('dataset').description('write the built-in data sets'));
 
 try {

@@ -3,6 +3,7 @@ import { splitAt } from '../../runtime/model/cut';
 import { outputShapeOf } from '../../runtime/model/graph';
 import { buildResNet, defaultStem } from '../../runtime/model/resnet';
 import type { TrainConfig } from '../coordinator/config';
+import { addressOf } from './serve';
 import { isLoopback } from '../http/visitor';
 import { defaultEpochs, type TrainOptions } from './train-options';
 import { UsageError } from './usage-error';
@@ -33,9 +34,9 @@ export function checkOptions(options: TrainOptions): void {
   if (options.nesterov && options.momentum === 0) {
     throw new UsageError('--nesterov needs a --momentum above 0');
   }
-  if (headlessWorker !== undefined && !isOpenHere(options.listen)) {
+  if (headlessWorker !== undefined && !isOpenHere(addressOf(listenOf(options)))) {
     throw new UsageError(
-      `--headless-worker has WebGPU at localhost alone, and --listen ${options.listen} is not: leave --listen out, or give it 0.0.0.0`,
+      `--headless-worker has WebGPU at localhost alone, and --listen ${listenOf(options)} is not: leave --listen out, or give it all`,
     );
   }
   const network = buildResNet({
@@ -53,6 +54,12 @@ export function checkOptions(options: TrainOptions): void {
       '--cut none keeps everything on this computer: drop --wait-for and --headless-worker, or name a unit to cut at',
     );
   }
+}
+
+/** Where to listen: for phones, unless the workers that were asked for are on this computer. */
+export function listenOf({ listen, headlessWorker, waitFor }: TrainOptions): string {
+  if (listen !== undefined) return listen;
+  return headlessWorker !== undefined && waitFor === 0 ? 'localhost' : 'all';
 }
 
 /** Whether a browser on this computer reaches the server as localhost. */

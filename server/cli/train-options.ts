@@ -39,7 +39,7 @@ export interface TrainOptions {
   readonly waitFor: number;
   readonly headlessWorker?: number | true;
   readonly transport: TransportChoice;
-  readonly listen: string;
+  readonly listen?: string;
   readonly port?: number;
   readonly httpsPort?: number;
   readonly json: boolean;
@@ -129,7 +129,10 @@ export function addTrainOptions(command: Command): Command {
         'auto',
       ),
     )
-    .option('--listen <address>', 'address to serve the worker page on', '127.0.0.1')
+    .option(
+      '--listen <address>',
+      'who can reach the worker page: all, localhost, or an address of this computer (default: all; with --headless-worker: localhost)',
+    )
     .option('--port <number>', 'port (default: 7070, or any free one; 0: any)', portNumber)
     .option(
       '--https-port <number>',

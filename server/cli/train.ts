@@ -10,11 +10,12 @@ import type { TrainOutcome } from '../coordinator/records';
 import { Trainer } from '../coordinator/trainer';
 import { chooseEngine } from '../engine/choose-engine';
 import type { HeadlessWorker } from '../headless/headless-worker';
-import { isLoopback, type HostServer } from '../http/server';
+import { Invitation } from './invitation';
 import { phonesAskedFor, startPhones } from './phones';
 import { startRun } from './run-start';
 import { serve } from './serve';
 import { stopOnSignal } from './stop-on-signal';
+import { listenOf } from './train-config';
 import { trainEvents } from './train-events';
 import type { TrainOptions } from './train-options';
 import { TrainProgress } from './train-progress';
@@ -32,7 +33,7 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
     given,
     say,
   );
-  const server = await serve(options);
+  const server = await serve({ ...options, listen: listenOf(options) });
   server.links.choice = options.transport;
   const engine = await chooseEngine(options, hostStageSpec(config), say).catch(
     async (error: unknown) => {
@@ -44,10 +45,12 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
   const phones: HeadlessWorker[] = [];
   try {
     const folder = await openFolder();
-    announce(options, config, server);
+    announce(config);
     const progress = new TrainProgress(config, start.step);
     const links: LinkRecord[] = [];
     const notice = (text: string): void => progress.notice(text);
+    const invitation = new Invitation(server, notice);
+    invitation.show();
     server.pool.onJoin = (worker) => {
       links.push({ worker: worker.id, device: worker.device, ...worker.transport });
       notice(`Worker ${worker.id} joined: ${worker.device}${wayOf(worker.transport)}`);
@@ -81,7 +84,7 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
     let outcome: TrainOutcome;
     let farewell = 'The run failed; the computer says why.';
     try {
-      await startPhones(numPhones, server.url, phones, interrupt, notice);
+      await startPhones(numPhones, server, phones, interrupt, notice);
       outcome = await trainer.run();
       await folder.flush();
       farewell = 'The run is over.';
@@ -90,6 +93,7 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
       throw new TrainingFailedError(error, records, isGone ? null : folder.path);
     } finally {
       pool.onGone = () => undefined;
+      invitation.stop();
       progress.stop();
       stopListening();
       for (const worker of pool.workers) worker.finish(farewell);
@@ -109,7 +113,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function announce({ listen }: TrainOptions, config: TrainConfig, server: HostServer): void {
+function announce(config: TrainConfig): void {
   const { model, batchSize, microBatchSize, steps, epochs, schedule } = config;
   const length =
     epochs === null
@@ -118,17 +122,6 @@ function announce({ listen }: TrainOptions, config: TrainConfig, server: HostSer
   say(
     `${model.architecture}, ${model.numClasses} classes, batch ${batchSize} as ${batchSize / microBatchSize} x ${microBatchSize}, ${length}, schedule ${schedule}`,
   );
-  say(`Worker page: ${server.url}`);
-  for (const url of server.networkUrls) say(`  from other devices: ${url}`);
-  if (isLoopback(listen)) {
-    say(
-      '  It listens on this computer alone: a browser here can join, a phone can not. --listen 0.0.0.0 opens it to the network.',
-    );
-  } else {
-    say(
-      '  Anyone who can reach this address can join and sees the network and its activations: there is no pairing yet. Phones also need https for WebGPU.',
-    );
-  }
 }
 
 /** The stage that this computer has first, to measure engines on. */

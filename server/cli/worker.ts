@@ -7,6 +7,9 @@ import type { WorkerStatus } from '../../runtime/worker/status';
 import { PipelineWorker } from '../../runtime/worker/worker';
 import { chooseEngine, type EngineOptions } from '../engine/choose-engine';
 import { nodePlatform } from '../link/node-platform';
+import type { DeviceIdentity } from '../../runtime/pairing/proof';
+import { nodeIdentity } from '../pairing/device-key';
+import { HostIdentityError, reachHost, type HostAddress } from '../pairing/reach-host';
 import { UsageError } from './usage-error';
 
 const stopped = 'stopped at its terminal';
@@ -39,11 +42,19 @@ interface WorkerResult {
 
 /** `tandem worker`: joins a host from Node and computes until the run is over. */
 export async function worker(url: string, options: WorkerCommandOptions): Promise<void> {
+  const link = linkOf(url);
+  const host = await reachHost(link).catch((error: unknown) => {
+    if (error instanceof HostIdentityError) throw error;
+    throw new HostGoneError(
+      `${link.host}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  const identity = await nodeIdentity(host.code);
   const engine = await chooseEngine(options, likelyStage(), (text) => {
     process.stderr.write(`${text}\n`);
   });
   try {
-    const result = await computeFor(hostUrl(url), engine);
+    const result = await computeFor(host, identity, engine);
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     await engine.dispose();
@@ -64,13 +75,13 @@ function likelyStage(): StageSpec {
   };
 }
 
-function hostUrl(url: string): URL {
+function linkOf(url: string): URL {
   if (!URL.canParse(url) || !/^(https?|wss?):/.test(url)) {
     throw new UsageError(
-      `expected the URL that the host printed, such as http://localhost:7070/, got '${url}'`,
+      `expected the URL that the host printed, such as http://localhost:7070/#CODE, got '${url}'`,
     );
   }
-  return new URL(url.replace(/^ws/, 'http'));
+  return new URL(url);
 }
 
 /** How a link to the host ended. */
@@ -80,19 +91,26 @@ interface LinkEnd {
   readonly hadJoined: boolean;
 }
 
-async function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> {
+async function computeFor(
+  { origin, ca }: HostAddress,
+  identity: DeviceIdentity,
+  engine: StageEngine,
+): Promise<WorkerResult> {
+  const { host: name } = new URL(origin);
   let status: WorkerStatus | undefined;
   let steps = 0;
   const pipelineWorker = new PipelineWorker({
     engine,
     agent: `tandem worker, Node ${process.version}`,
     instance: randomUUID(),
+    identity,
     onStatus: (now) => {
       status = now;
       if (now.state === 'training') steps = now.step;
       say(now);
     },
   });
+  const platform = nodePlatform(ca === undefined ? {} : { ca });
   let host: JoinedHost | undefined;
   const leaving = new AbortController();
   const leave = (): void => {
@@ -106,7 +124,7 @@ async function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> 
     for (let lostAt: number | undefined; ;) {
       const { error, hadJoined } = await new Promise<LinkEnd>((end) => {
         const ended = { hadJoined: false };
-        host = joinHost(url.origin, pipelineWorker, nodePlatform(), {
+        host = joinHost(origin, pipelineWorker, platform, {
           joined: () => (ended.hadJoined = true),
           lost: (reason) => end({ ...ended, error: reason }),
         });
@@ -120,9 +138,9 @@ async function computeFor(url: URL, engine: StageEngine): Promise<WorkerResult> 
       }
       if (hadJoined) lostAt = Date.now();
       if (lostAt === undefined || Date.now() - lostAt > patienceMs) {
-        throw new HostGoneError(`${url.host}: ${error.message}`);
+        throw new HostGoneError(`${name}: ${error.message}`);
       }
-      process.stderr.write(`${url.host}: ${error.message}; trying again\n`);
+      process.stderr.write(`${name}: ${error.message}; trying again\n`);
       await pause(retryMs, undefined, { signal: leaving.signal }).catch(() => undefined);
     }
   } finally {

@@ -5,7 +5,7 @@ import { profileOf, profileType } from '../certificate/profile';
 import { secureHeaders } from './headers';
 
 /** Pages that other devices may ask for; the way to each leads over the connect page. */
-const doors = ['/', '/verify'];
+const doors = ['/', '/verify', '/bench'];
 
 /**
  * What another device gets over plain http: the page that leads it to https, and the certificate

@@ -1,4 +1,5 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { maxConnections, maxConnectionsOfAddress } from './limits';
 
 /** The port is taken, or the address is none of this computer's. */
 export class ListenError extends Error {
@@ -17,14 +18,13 @@ export class Listener {
   readonly port: number;
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
+  readonly #ofAddress = new Map<string, number>();
 
   private constructor(server: Server) {
     this.#server = server;
     this.port = (server.address() as AddressInfo).port;
-    server.on('connection', (connection: Socket) => {
-      this.#connections.add(connection);
-      connection.once('close', () => this.#connections.delete(connection));
-    });
+    server.maxConnections = maxConnections;
+    server.on('connection', (connection: Socket) => this.#count(connection));
   }
 
   /**
@@ -43,6 +43,23 @@ export class Listener {
         server.off('error', fail);
         resolve(new Listener(server));
       });
+    });
+  }
+
+  #count(connection: Socket): void {
+    const { remoteAddress = '' } = connection;
+    const ofAddress = (this.#ofAddress.get(remoteAddress) ?? 0) + 1;
+    if (ofAddress > maxConnectionsOfAddress) {
+      connection.destroy();
+      return;
+    }
+    this.#ofAddress.set(remoteAddress, ofAddress);
+    this.#connections.add(connection);
+    connection.once('close', () => {
+      this.#connections.delete(connection);
+      const left = (this.#ofAddress.get(remoteAddress) ?? 1) - 1;
+      if (left > 0) this.#ofAddress.set(remoteAddress, left);
+      else this.#ofAddress.delete(remoteAddress);
     });
   }
 

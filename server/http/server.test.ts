@@ -95,12 +95,10 @@ test('on loopback it answers to no other name', async () => {
   expect(await status('127.0.0.1.rebound.example')).toBe(forbidden);
 });
 
-test('on all addresses it is localhost for this computer, and has addresses for the others', async () => {
+test('on all addresses it is localhost for this computer', async () => {
   const server = await serverAt('0.0.0.0');
   expect(server.url).toMatch(/^http:\/\/localhost:\d+\/$/);
-  const port = new URL(server.url).port;
-  for (const url of server.networkUrls)
-    expect(url).toMatch(new RegExp(`^http://[\\d.]+:${port}/$`));
+  expect(server.isOpenToNetwork).toBe(true);
   expect((await fetch(server.url)).status).not.toBe(403);
 });
 

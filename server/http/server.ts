@@ -1,21 +1,23 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import { networkInterfaces } from 'node:os';
 import type { Express } from 'express';
 import type { Certificates } from '../certificate/certificates';
 import { acceptWorker } from '../link/accept-worker';
 import { Links } from '../link/links';
 import { WorkerPool } from '../link/worker-pool';
 import { Benchmarks } from './benchmark';
+import type { Pairing } from '../pairing/pairing';
 import { doorRoutes } from './door';
 import { secureHeaders } from './headers';
+import { handshakeTimeoutMs, requestLimits } from './limits';
 import { Listener } from './listen';
 import { namesAt } from './names';
 import { builtPages, pageRoutes } from './pages';
 import { renewCertificate } from './renewal';
 import { answerTrustCheck } from './trust-check';
 import { goldenRoutes, Verifications } from './verification';
-import { isAtHome, refusal } from './visitor';
+import { isAtHome, isLoopback, refusal } from './visitor';
 import { WorkerSockets } from './worker-sockets';
 
 export { isLoopback } from './visitor';
@@ -26,6 +28,8 @@ export interface ServerOptions {
   readonly pages?: string;
   /** HTTPS beside HTTP, which other devices need; `port` 0 for any free one. */
   readonly secure?: { readonly port: number; readonly certificates: Certificates };
+  /** Whom to let in as a worker; without it everybody who reaches the server. */
+  readonly pairing?: Pairing;
 }
 
 export interface HostServer {
@@ -33,8 +37,11 @@ export interface HostServer {
   readonly url: string;
   /** The same over HTTPS, where it is served. */
   readonly secureUrl: string | undefined;
-  /** For other devices, where it listens on all addresses: plain, which leads to HTTPS. */
-  readonly networkUrls: readonly string[];
+  /** Whether other devices can reach it. */
+  readonly isOpenToNetwork: boolean;
+  /** The authority that other devices are to trust, where HTTPS is served. */
+  readonly authority: X509Certificate | undefined;
+  readonly pairing: Pairing | undefined;
   readonly pool: WorkerPool;
   readonly links: Links;
   readonly verifications: Verifications;
@@ -51,13 +58,13 @@ export interface HostServer {
 export async function startServer(
   address: string,
   port: number,
-  { pages = builtPages, secure }: ServerOptions = {},
+  { pages = builtPages, secure, pairing }: ServerOptions = {},
 ): Promise<HostServer> {
   const pool = new WorkerPool();
   const verifications = new Verifications();
   const benchmarks = new Benchmarks();
   let workers = 0;
-  const links = new Links((channel) => acceptWorker(channel, String(++workers), pool));
+  const links = new Links((channel) => acceptWorker(channel, String(++workers), pool, pairing));
   const sockets = new WorkerSockets(links);
   const app = pageRoutes(pages, [
     links.routes(),
@@ -94,14 +101,19 @@ export async function startServer(
   try {
     let securePort: number | undefined;
     const door = secure && doorRoutes(pages, secure.certificates, () => securePort ?? secure.port);
-    const server = createHttpServer();
+    const server = createHttpServer(requestLimits);
     open(server, 'http:', door);
     const listener = await Listener.start(server, address, port, '--port');
     listeners.push(listener);
     if (secure) {
       const { certificates } = secure;
       const identity = await certificates.identity();
-      const secureServer = createHttpsServer({ ...identity, minVersion: 'TLSv1.2' });
+      const secureServer = createHttpsServer({
+        ...requestLimits,
+        ...identity,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: handshakeTimeoutMs,
+      });
       open(secureServer, 'https:');
       stopRenewing = renewCertificate(secureServer, certificates, identity, (error) => {
         process.emitWarning(error instanceof Error ? error : String(error));
@@ -118,9 +130,9 @@ export async function startServer(
     return {
       url: urlOf('http:', name, listener.port),
       secureUrl: securePort === undefined ? undefined : urlOf('https:', name, securePort),
-      networkUrls: isForAll
-        ? networkAddresses().map((own) => urlOf('http:', own, listener.port))
-        : [],
+      isOpenToNetwork: !isLoopback(address),
+      authority: await secure?.certificates.authority(),
+      pairing,
       pool,
       links,
       verifications,
@@ -135,12 +147,4 @@ export async function startServer(
 
 function urlOf(scheme: string, host: string, port: number): string {
   return `${scheme}//${host.includes(':') ? `[${host}]` : host}:${port}/`;
-}
-
-/** IPv4 alone: a link-local IPv6 address is none that a person can type. */
-function networkAddresses(): string[] {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address);
 }

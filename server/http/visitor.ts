@@ -25,6 +25,8 @@ export function isAtHome(request: IncomingMessage): boolean {
   return isLoopback(request.socket.remoteAddress ?? '') && isLoopback(hostOf(request));
 }
 
+const foreignPage = 'pages of other sites can not join; open the worker page itself';
+
 /**
  * Why a request is refused, or undefined. A browser sends what any website asks it to: a foreign
  * page shows in its Origin, a name that was made to point here in the Host.
@@ -39,8 +41,11 @@ export function refusal(
   if (!ownNames.has(hostOf(request))) {
     return 'this server answers to no such name; open it by an address that Tandem printed';
   }
+  // Without an Origin a browser still says that another site's page asks, but for navigations.
+  const { 'sec-fetch-site': site = 'none', 'sec-fetch-mode': mode } = request.headers;
+  if (!['none', 'same-origin'].includes(site) && mode !== 'navigate') return foreignPage;
   if (origin === undefined) return undefined;
   const own = `${scheme}//${host}`;
   const isOwn = URL.canParse(origin) && new URL(origin).origin === new URL(own).origin;
-  return isOwn ? undefined : 'pages of other sites can not join; open the worker page itself';
+  return isOwn ? undefined : foreignPage;
 }

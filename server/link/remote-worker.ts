@@ -32,7 +32,7 @@ import { WorkerLostError } from './worker-lost';
 
 type Hello = Extract<WorkerMessage, { type: 'hello' }>;
 type StepDone = Extract<WorkerMessage, { type: 'step-done' }>;
-type Answer = Exclude<WorkerMessage, { type: 'hello' | 'failed' | 'leave' }>;
+type Answer = Exclude<WorkerMessage, { type: 'hello' | 'prove' | 'failed' | 'leave' }>;
 
 /** Longest silence in each phase, in ms; any message but a heartbeat and any tensor ends it. */
 export interface AnswerLimits {
@@ -223,6 +223,8 @@ export class RemoteWorker implements PipelineStage {
     switch (message.type) {
       case 'hello':
         throw new ProtocolError('unexpected', 'expected one hello, got a second');
+      case 'prove':
+        throw new ProtocolError('unexpected', 'expected one proof, got a second');
       case 'failed':
         this.lose(`it failed (${message.reason}): ${message.message}`);
         break;
