@@ -1,16 +1,8 @@
 import type { StageEngine } from '../../runtime/engine';
 import { requestDevice } from '../../runtime/webgpu/device';
 import { WebGpuEngine } from '../../runtime/webgpu/engine';
+import { openTileStore } from './tile-store';
 import type { StartOrder } from './worker-message';
-
-/** A worker has no localStorage: what was timed is known until the page is closed. */
-const tilesByKey = new Map<string, string>();
-const tiles = {
-  getItem: (key: string) => tilesByKey.get(key) ?? null,
-  setItem: (key: string, value: string) => {
-    tilesByKey.set(key, value);
-  },
-};
 
 export interface MadeEngine {
   readonly engine: StageEngine;
@@ -22,7 +14,11 @@ export interface MadeEngine {
 }
 
 /** Makes the engine that computes this page's share. */
-export async function makeEngine({ engine, memoryBytes }: StartOrder): Promise<MadeEngine> {
+export async function makeEngine({
+  engine,
+  memoryBytes,
+  timesTiles,
+}: StartOrder): Promise<MadeEngine> {
   if (engine === 'reference') {
     // Loaded only where it is asked for.
     const { ReferenceEngine } = await import('../../runtime/reference/engine');
@@ -32,8 +28,12 @@ export async function makeEngine({ engine, memoryBytes }: StartOrder): Promise<M
   }
   const requested = await requestDevice(navigator.gpu);
   const made = new WebGpuEngine(
-    { ...requested, ...(memoryBytes !== undefined && { memoryBytes }) },
-    { store: tiles, now: () => performance.now() },
+    {
+      ...requested,
+      ...(memoryBytes !== undefined && { memoryBytes }),
+      ...(timesTiles && { software: false }),
+    },
+    { store: await openTileStore(), now: () => performance.now() },
   );
   return {
     engine: made,

@@ -4,7 +4,7 @@ import { findObstacle } from './obstacle';
 import { ScreenWakeLock, type ScreenState } from './screen-wake-lock';
 import { rememberStart, wasStarted } from './start-memory';
 import { StatusView } from './view';
-import { engineName, type FromWorker, type ToWorker } from './worker-message';
+import { engineName, timesTiles, type FromWorker, type ToWorker } from './worker-message';
 
 /*
  * The main thread shows and decides; link and engine live in the Web Worker. This file and what it
@@ -133,6 +133,7 @@ class WorkerPage {
       engine: this.#engine,
       instance: this.#instance,
       memoryBytes: memoryBudget(navigator, location.search),
+      timesTiles: timesTiles(location.search),
     });
     this.#tellSight();
   }

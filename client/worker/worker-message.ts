@@ -6,6 +6,8 @@ export interface StartOrder {
   readonly instance: string;
   /** All that the stage may take on the device; undefined where nobody knows. */
   readonly memoryBytes: number | undefined;
+  /** Whether to time kernels in software too, where the choice is known. */
+  readonly timesTiles: boolean;
 }
 
 /** What the page says to its Web Worker, which holds engine and link. */
@@ -42,4 +44,9 @@ export type EngineName = 'webgpu' | 'reference';
 /** `?engine=reference` in the page's address. */
 export function engineName(search: string): EngineName {
   return new URLSearchParams(search).get('engine') === 'reference' ? 'reference' : 'webgpu';
+}
+
+/** `?time-tiles` in the page's address, for a look at the tuning without a graphics processor. */
+export function timesTiles(search: string): boolean {
+  return new URLSearchParams(search).has('time-tiles');
 }

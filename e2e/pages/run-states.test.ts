@@ -23,15 +23,17 @@ let browser: Browser;
 let host: ScriptedHost;
 let phone: PhonePage;
 let guest: Guest;
+let joined: (guest: Guest) => void;
 
 beforeAll(async () => {
   browser = await launchBrowser('software');
 });
 
 beforeEach(async () => {
-  let joined: (guest: Guest) => void = () => undefined;
   const join = new Promise<Guest>((resolve) => (joined = resolve));
-  host = await ScriptedHost.start(joined);
+  host = await ScriptedHost.start((guest) => {
+    joined(guest);
+  });
   phone = await PhonePage.open(browser, host.url);
   guest = await join;
 });
@@ -148,6 +150,72 @@ test('a hidden page gives its graphics processor nothing, and goes on in sight',
   expect((await hidden).loss).toBeGreaterThan(0);
   expect(phone.errors).toEqual([]);
 });
+
+test('the tiles that were fastest are kept in the browser, and not timed again', async () => {
+  // Both visits in one context, as one browser has it; the other tests' page is of no use here.
+  const context = await browser.newContext();
+  const [assignment] = planPipeline(smallRun, []).assignments;
+  if (!assignment) throw new Error('expected one stage');
+  const visit = async (change: (page: Page) => Promise<void>): Promise<Record<string, string>> => {
+    const join = new Promise<Guest>((resolve) => (joined = resolve));
+    const page = await context.newPage();
+    await page.goto(`${host.url}?time-tiles`);
+    const { worker } = await join;
+    await worker.prepare(assignment);
+    const kept = await keptTiles(page);
+    await change(page);
+    await page.close();
+    return kept;
+  };
+  const first = await visit((page) => replaceTiles(page, '0'));
+  // As many as were timed before the time was over; not everywhere the smallest tile won.
+  expect(Object.keys(first).length).toBeGreaterThan(2);
+  expect(new Set(Object.values(first)).size).toBeGreaterThan(1);
+  // Were they timed again, others than the smallest would win again.
+  const second = await visit(() => Promise.resolve());
+  for (const key of Object.keys(first)) expect(second[key], key).toBe('0');
+  await context.close();
+});
+
+function keptTiles(page: Page): Promise<Record<string, string>> {
+  return page.evaluate(
+    () =>
+      new Promise<Record<string, string>>((resolve) => {
+        const request = indexedDB.open('tandem');
+        request.onsuccess = () => {
+          const store = request.result.transaction('tiles').objectStore('tiles');
+          const keys = store.getAllKeys();
+          const values = store.getAll() as IDBRequest<string[]>;
+          values.onsuccess = () => {
+            const pairs = keys.result.map((key, at) => [key as string, values.result[at] ?? '']);
+            request.result.close();
+            resolve(Object.fromEntries(pairs) as Record<string, string>);
+          };
+        };
+      }),
+  );
+}
+
+function replaceTiles(page: Page, tile: string): Promise<void> {
+  return page.evaluate(
+    (value) =>
+      new Promise<void>((resolve) => {
+        const request = indexedDB.open('tandem');
+        request.onsuccess = () => {
+          const writing = request.result.transaction('tiles', 'readwrite');
+          const keys = writing.objectStore('tiles').getAllKeys();
+          keys.onsuccess = () => {
+            for (const key of keys.result) writing.objectStore('tiles').put(value, key);
+          };
+          writing.oncomplete = () => {
+            request.result.close();
+            resolve();
+          };
+        };
+      }),
+    tile,
+  );
+}
 
 /** Headless browsers have no other tab to go to: the page is told what it would be told. */
 function showPage(page: Page, isShown: boolean): Promise<void> {
