@@ -55,6 +55,7 @@ export function resumedOptions(
     schedule:
       given.has('schedule') && options.schedule !== 'auto' ? options.schedule : config.schedule,
     recompute: given.has('recompute') ? options.recompute : config.recompute,
+    precision: given.has('precision') ? options.precision : config.precision,
     cut: given.has('cut') ? options.cut : config.cut,
   };
 }

@@ -71,8 +71,8 @@ async function resumeRun(
   checkOptions(merged);
   const data = await openData(merged, say);
   expectSamePictures(run, facts, factsOf(merged, data));
-  const { cut, recompute, schedule } = merged;
-  const config = { ...saved, cut, recompute, ...(schedule !== 'auto' && { schedule }) };
+  const { cut, recompute, precision, schedule } = merged;
+  const config = { ...saved, cut, recompute, precision, ...(schedule !== 'auto' && { schedule }) };
   const { step, state, numBatchesTracked } = checkpoint;
   say(`Going on with ${run} after step ${step} of ${config.steps}.`);
   return {
