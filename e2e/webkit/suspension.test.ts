@@ -25,7 +25,8 @@ test(`${who}: pages that were suspended for a minute take their part again`, asy
     steps: 20,
     learningRate: { ...smallRun.learningRate, peak: 1e-4 },
   };
-  const data = noiseData(config);
+  // At the end of each short epoch the run waits for those who have joined.
+  const data = noiseData(config, 4);
   const engine = (): OnnxEngine => new OnnxEngine({ numThreads: 1 });
   const alone = await runTraining({ config, data, hostEngine: engine() });
 
