@@ -45,13 +45,12 @@ test('a phone that grants the screen only to a tap waits for one, once', async (
   const page = await context.newPage();
   // Safari's rule, which no flag gives Chromium: the lock is refused until there was a tap.
   await page.addInitScript(() => {
-    const request = WakeLock.prototype.request;
-    WakeLock.prototype.request = function (type) {
-      const isTapped = navigator.userActivation.hasBeenActive;
-      return isTapped
-        ? request.call(this, type)
+    const { wakeLock, userActivation } = navigator;
+    const request = wakeLock.request.bind(wakeLock);
+    wakeLock.request = (type) =>
+      userActivation.hasBeenActive
+        ? request(type)
         : Promise.reject(new DOMException('no tap', 'NotAllowedError'));
-    };
   });
   const state = (): Promise<string | null> => page.locator('body').getAttribute('data-state');
   const patience = { timeout: 30_000 };
