@@ -77,4 +77,4 @@ test(`${who}: pages that were suspended for a minute take their part again`, asy
     const expected = alone.losses[index] ?? Number.NaN;
     expect(Math.abs(loss - expected) / expected, `step ${index + 1}`).toBeLessThan(tolerance);
   });
-}, 180_000);
+}, 300_000);
