@@ -1,6 +1,7 @@
 import { proofAlgorithm, statement, type DeviceIdentity } from '../../runtime/pairing/proof';
 
-const database = 'tandem';
+// Not the tiles' one: each has a version of its own.
+const database = 'tandem-pairing';
 const store = 'keys';
 const keyName = 'device';
 

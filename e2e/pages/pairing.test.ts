@@ -61,7 +61,7 @@ test('its key can be used, but not read', async () => {
   await phone.shows('waiting');
   const key = await phone.page.evaluate(async () => {
     const opened = await new Promise<IDBDatabase>((resolve) => {
-      const request = indexedDB.open('tandem', 1);
+      const request = indexedDB.open('tandem-pairing', 1);
       request.onsuccess = () => resolve(request.result);
     });
     const { privateKey } = await new Promise<CryptoKeyPair>((resolve) => {
