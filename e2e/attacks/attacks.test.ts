@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { beforeAll, expect, test } from 'vitest';
-import { emptyFolder, runTandem, startTandem, trainResultOf, type Ended } from '../cli/run-tandem';
+import { expect, test } from 'vitest';
+import { emptyFolder, runTandem, startTandem, trainResultOf } from '../cli/run-tandem';
 import { hello, proof, raw, visit, type Loot } from './visitor';
 
 /*
@@ -13,20 +13,15 @@ const small = [
   ...['--batch', '32', '--micro-batch', '8', '--lr-schedule', 'constant', '--warmup-steps', '0'],
 ];
 
-let hit: Ended;
-let alone: Ended;
-const loot: Record<string, Loot> = {};
-const answers: Record<string, string> = {};
-let numClosed = 0;
-
-beforeAll(async () => {
+test('uninvited visitors get neither tensor nor file, and change no loss', async () => {
+  const loot: Record<string, Loot> = {};
+  const answers: Record<string, string> = {};
+  let numClosed = 0;
   const folder = await emptyFolder();
   const ports = ['--port', '0', '--https-port', '0'];
   const options = [...small, ...ports, '--steps', '100000', '--cut', 'layer3.0', '--wait-for', '1'];
   const host = startTandem(folder, ...options);
-  const [, plain = '', code = ''] = await host.sees(/http:\/\/localhost:(\d+)\/#([\w-]{22})/);
-  const door = await (await fetch(`http://localhost:${plain}/door.json`)).text();
-  answers['door at home'] = door;
+  const [, code = ''] = await host.sees(/http:\/\/localhost:\d+\/#([\w-]{22})/);
   const [link] = await host.sees(/http:\/\/(?!localhost)[\d.]+:\d+\/#[\w-]{22}\.[\w-]{22}/);
   const worker = startTandem(folder, 'worker', link, '--threads', '1');
   await worker.sees(/Training|step 1/);
@@ -97,14 +92,13 @@ beforeAll(async () => {
     }),
   ]);
   host.process.kill('SIGINT');
-  hit = await host.ended;
+  const ended = await host.ended;
+  const attacked = trainResultOf(ended);
   await worker.ended;
-  const steps = String(trainResultOf(hit).steps);
+  const steps = String(attacked.steps);
   const nobody = ['--cut', 'none', '--listen', 'localhost'];
-  alone = await runTandem(folder, ...small, ...ports, ...nobody, '--steps', steps);
-}, 300_000);
-
-test('nobody uninvited is welcome, and nobody gets a tensor', () => {
+  const alone = await runTandem(folder, ...small, ...ports, ...nobody, '--steps', steps);
+  // Nobody uninvited is welcome, and nobody gets a tensor.
   for (const [who, { said, numBinary }] of Object.entries(loot)) {
     expect(said, who).not.toContain('welcome');
     expect(numBinary, who).toBe(0);
@@ -129,24 +123,18 @@ test('nobody uninvited is welcome, and nobody gets a tensor', () => {
     'a rebound name': '403',
     'plain http': '403',
   });
-});
-
-test('no file leaves the folder of the pages', () => {
+  // No file leaves the folder of the pages.
   const { 'slow headers': slow, 'long headers': long, ...rest } = answers;
   for (const [path, answer] of Object.entries(rest)) {
-    if (path === 'door at home') continue;
     expect(answer, path).toMatch(/^HTTP\/1\.1 (400|403|404) /);
     expect(answer, path).not.toMatch(/"name":|root:|\[core\]/);
   }
   expect(slow).toMatch(/^HTTP\/1\.1 408 /);
   expect(long).toMatch(/^HTTP\/1\.1 431 /);
-});
-
-test('a thousand connections are cut, and the run is the one without them', () => {
+  // A thousand connections are cut, and the run is the one without them.
   expect(numClosed).toBe(1000);
-  const [attacked, undisturbed] = [trainResultOf(hit), trainResultOf(alone)];
   expect(attacked).toMatchObject({ rollbacks: 0, stepsReplayed: 0, cut: 'layer3.0' });
   expect(attacked.steps).toBeGreaterThan(10);
-  expect(attacked.losses).toEqual(undisturbed.losses);
-  expect(hit.stderr).not.toContain('intruder');
-});
+  expect(attacked.losses).toEqual(trainResultOf(alone).losses);
+  expect(ended.stderr).not.toContain('intruder');
+}, 300_000);
