@@ -61,6 +61,7 @@ const cases: [string, Operation, Shape, number][] = [
   ['convolution without padding', { ...convolution(4, 6, 3, 1), padding: 0 }, [4, 6, 5], 2],
   ['convolution, stride beyond the kernel', convolution(4, 6, 1, 3), [4, 8, 9], 2],
   ['batch norm', batchNorm(7), [7, 5, 3], 3],
+  ['batch norm, enough pixels for sums by convolution', batchNorm(7), [7, 13, 11], 3],
   ['batch norm, one pixel', batchNorm(4), [4, 1, 1], 5],
   ['batch norm of features', batchNorm(6), [6], 5],
   ['relu', { kind: 'relu', ...ends }, [5, 3, 7], 3],
