@@ -129,7 +129,8 @@ export async function joinWorker(
           return socket;
         },
       },
-      { joined: resolve, lost: reject },
+      // Behind the measuring of the link, with which its joining ends.
+      { transport: () => resolve(), lost: reject },
     );
   });
   return {
