@@ -107,10 +107,10 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
     Object.entries(loot).map(([who, { said, end }]) => [who, [...said, end].join(', ')]),
   );
   expect(ends).toEqual({
-    'no code': 'challenge, refuse not-paired, 1002',
-    'a used code': 'challenge, refuse code-expired, 1002',
-    'a guessed code': 'challenge, refuse not-paired, 1002',
-    'a signature of another challenge': 'challenge, refuse not-paired, 1002',
+    'no code': 'challenge, refuse not-paired, 1000',
+    'a used code': 'challenge, refuse code-expired, 1000',
+    'a guessed code': 'challenge, refuse not-paired, 1000',
+    'a signature of another challenge': 'challenge, refuse not-paired, 1000',
     'no proof': 'challenge, 1002',
     'no hello': '1002',
     'a frame first': '1002',

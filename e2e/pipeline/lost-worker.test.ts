@@ -74,14 +74,17 @@ test('a fixed cut that loses its worker goes on alone, and ends where it would h
 });
 
 test('a run that chooses its cut takes a worker in, loses it, and ends where it would have', async () => {
-  let url = '';
+  let server: { url: string; pool: WorkerPool } | undefined;
   const joined: JoinedWorker[] = [];
   const run = await runTraining({
     config: { ...config, cut: 'auto' },
     hostEngine: cpu(),
-    onServer: (address) => void (url = address),
+    onServer: (url, pool) => void (server = { url, pool }),
     data: heldBack(async (step) => {
-      if (step === 6) joined.push(await joinWorker(url, cpu()));
+      if (step !== 6 || !server) return;
+      joined.push(await joinWorker(server.url, cpu()));
+      // The link is measured first.
+      await server.pool.waitFor(1, new Promise(() => undefined));
     }),
     onStep: ({ step }) => {
       if (step === 17) joined[0]?.cut();

@@ -129,8 +129,7 @@ export async function joinWorker(
           return socket;
         },
       },
-      // Behind the measuring of the link, with which its joining ends.
-      { transport: () => resolve(), lost: reject },
+      { joined: resolve, lost: reject },
     );
   });
   return {
