@@ -3,7 +3,7 @@ import { totalBytes } from '../../runtime/webgpu/memory-use';
 import { WebGpuEngine } from '../../runtime/webgpu/engine';
 import { dawnFixture } from '../../server/engine/dawn-fixture';
 import { OnnxEngine } from '../../server/engine/onnx-engine';
-import { differences, noiseData, runTraining, smallRun, type RunReport } from './rig';
+import { differences, runTraining, smallRun, type RunReport } from './rig';
 
 /* What a worker's device has decides how its stage is computed, over a real WebSocket. */
 const fixture = dawnFixture();
@@ -18,8 +18,7 @@ function run(
   const offered = memoryBytes === undefined ? {} : { memoryBytes };
   return runTraining({
     config,
-    // A run that chooses its cut waits at an epoch's end for who is being prepared.
-    data: noiseData(config, 2),
+    waitFor: 1,
     hostEngine: new OnnxEngine({ numThreads: 1 }),
     workerEngines: [new WebGpuEngine({ device, description: 'Dawn', ...offered })],
   });

@@ -161,6 +161,8 @@ export interface RunRig {
   /** Called with the worker page's address before the run; the workers join by themselves. */
   readonly onServer?: (url: string, pool: WorkerPool) => Promise<void> | void;
   readonly data?: TrainingData;
+  /** Workers that are to be there before the first step, their links measured; none where absent. */
+  readonly waitFor?: number;
   readonly onStep?: (record: StepRecord, workers: readonly JoinedWorker[]) => void;
 }
 
@@ -189,7 +191,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
       pool: server.pool,
       start: { step: 0, state: initialize(buildResNet(config.model).units, config.seed) },
       evaluatedStep: 0,
-      waitFor: 0,
+      waitFor: rig.waitFor ?? 0,
       workersFailed: new Promise(() => undefined),
       events: {
         notice: (text) => void notices.push(text),
