@@ -53,8 +53,6 @@ export default defineConfig({
     // Native engines (Dawn, ONNX Runtime) don't share a process well.
     pool: 'forks',
     maxWorkers: 2,
-    // Real browsers and a thousand sockets on a busy machine: the reporter marks what needed it.
-    retry: 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

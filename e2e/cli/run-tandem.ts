@@ -25,13 +25,21 @@ export interface Running {
 /** An empty folder that is gone after the test. */
 export async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(async () => {
+    for (const path of [folder, homeOf(folder)]) await rm(path, { recursive: true, force: true });
+  });
   return folder;
+}
+
+/** Where the commands of a test keep keys and paired devices: another test's are strangers. */
+function homeOf(folder: string): string {
+  return `${folder}.home`;
 }
 
 /** Starts `tandem` as a user does, in `folder`. */
 export function startTandem(folder: string, ...args: readonly string[]): Running {
-  return watch(spawn(process.execPath, [launcher, ...args], { cwd: folder }));
+  const env = { ...process.env, TANDEM_HOME: homeOf(folder) };
+  return watch(spawn(process.execPath, [launcher, ...args], { cwd: folder, env }));
 }
 
 /** Follows a command that runs; it is killed when the test is over. */
