@@ -1,7 +1,7 @@
 import type { StageEngine } from '../engine';
 import type { DeviceIdentity } from '../pairing/proof';
 import { planStage } from '../pipeline/assignment';
-import { LocalStage } from '../pipeline/stage';
+import { LocalStage, type StepReport } from '../pipeline/stage';
 import { fromWire, toWire } from '../pipeline/transfer';
 import { Connection, type Socket } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
@@ -15,6 +15,7 @@ import {
 } from '../protocol/message';
 import { manifestOf, stateFrames, StateReceiver } from '../protocol/state-transfer';
 import { parseAction } from '../schedule/action';
+import type { NamedTensors } from '../tensor';
 import { failureReason } from './failure';
 import { Progress } from './progress';
 import type { WorkerStatus } from './status';
@@ -43,8 +44,10 @@ export class PipelineWorker {
   readonly #progress: Progress;
   #connection: Connection<WorkerMessage, HostMessage> | undefined;
   #commands: Promise<void> = Promise.resolve();
-  /** Counts the stages given and taken away; a command of an older one is dropped. */
+  /** Counts the stages given and taken away; commands and answers of an older one are dropped. */
   #generation = 0;
+  /** From `prepare` on; without a stage, tensors are those of the former that were on their way. */
+  #hasStage = false;
   #incoming: { plan: number; totalSteps: number; state: StateReceiver } | undefined;
   #ended = false;
 
@@ -115,7 +118,8 @@ export class PipelineWorker {
         break;
       case 'prepare':
         this.#dropStage(new Error('the host gave another stage'));
-        this.#enqueue(() => this.#prepare(message.plan, message.stage));
+        this.#hasStage = true;
+        this.#prepare(message.plan, message.stage);
         break;
       case 'load': {
         const { plan, step, totalSteps, manifest } = message;
@@ -126,27 +130,23 @@ export class PipelineWorker {
       case 'step': {
         const { step, learningRate } = message;
         const actions = message.actions.map(parseAction);
-        this.#enqueue(async () => {
-          const report = await this.#stage.step({ step, actions, learningRate });
-          // JSON has no NaN: a loss that is not finite crosses as null.
-          const finite = report.results.map(({ loss, correct }) => ({
-            loss: Number.isFinite(loss) ? loss : null,
-            correct,
-          }));
-          const { computeMs } = report;
-          this.#connection?.send({ type: 'step-done', step, results: finite, computeMs });
-          this.#progress.stepped(step, report);
-        });
+        this.#enqueue(
+          () => this.#stage.step({ step, actions, learningRate }),
+          (report) => this.#stepped(step, report),
+        );
         break;
       }
       case 'evaluate':
-        this.#enqueue(async () => {
+        this.#enqueue(() => {
           this.#progress.evaluating();
-          await this.#stage.evaluate(message.step, message.numMicroBatches);
+          return this.#stage.evaluate(message.step, message.numMicroBatches);
         });
         break;
       case 'export':
-        this.#enqueue(() => this.#export(message.step));
+        this.#enqueue(
+          () => this.#stage.exportState(),
+          (exported) => this.#sendState(message.step, exported),
+        );
         break;
       case 'finished':
         this.#ended = true;
@@ -164,6 +164,7 @@ export class PipelineWorker {
   }
 
   #takeTensor(tensor: WireTensor): void {
+    if (!this.#hasStage) return;
     if (tensor.kind !== 'state') {
       this.#stage.deliver(fromWire(tensor));
       return;
@@ -175,14 +176,20 @@ export class PipelineWorker {
     this.#loaded();
   }
 
-  async #prepare(plan: number, assignment: StageAssignment): Promise<void> {
+  #prepare(plan: number, assignment: StageAssignment): void {
     // What the former stage still had to send goes out first: the host drops all before `prepared`.
-    await this.#connection?.drained();
-    const { units } = planStage(assignment);
-    this.#progress.preparing(units, assignment.microBatchSize * assignment.numMicroBatches);
-    const memoryBytes = await this.#stage.prepare(assignment);
-    this.#progress.prepared(memoryBytes);
-    this.#connection?.send({ type: 'prepared', plan, memoryBytes });
+    this.#enqueue(async () => this.#connection?.drained());
+    this.#enqueue(
+      () => {
+        const { units } = planStage(assignment);
+        this.#progress.preparing(units, assignment.microBatchSize * assignment.numMicroBatches);
+        return this.#stage.prepare(assignment);
+      },
+      (memoryBytes) => {
+        this.#progress.prepared(memoryBytes);
+        this.#connection?.send({ type: 'prepared', plan, memoryBytes });
+      },
+    );
   }
 
   /** Reports how much of the state has come, and hands it to the engine once it is whole. */
@@ -192,38 +199,59 @@ export class PipelineWorker {
     this.#progress.loading(state.receivedBytes, state.totalBytes);
     if (!state.isComplete) return;
     this.#incoming = undefined;
-    this.#enqueue(async () => {
-      await this.#stage.load(state.state());
-      this.#progress.loaded(state.step, totalSteps);
-      this.#connection?.send({ type: 'ready', plan });
-    });
+    this.#enqueue(
+      () => this.#stage.load(state.state()),
+      () => {
+        this.#progress.loaded(state.step, totalSteps);
+        this.#connection?.send({ type: 'ready', plan });
+      },
+    );
   }
 
-  async #export(step: number): Promise<void> {
-    const state = await this.#stage.exportState();
+  #stepped(step: number, report: StepReport): void {
+    const { computeMs } = report;
+    // JSON has no NaN: a loss that is not finite crosses as null.
+    const results = report.results.map(({ loss, correct }) => ({
+      loss: Number.isFinite(loss) ? loss : null,
+      correct,
+    }));
+    this.#connection?.send({ type: 'step-done', step, results, computeMs });
+    this.#progress.stepped(step, report);
+  }
+
+  /** As bulk traffic, which leaves while the next step runs. */
+  #sendState(step: number, state: NamedTensors): void {
     const connection = this.#connection;
-    if (!connection) return;
-    connection.send({ type: 'state', step, manifest: manifestOf(state) });
-    // Not awaited: the next step runs while the copy leaves as bulk traffic.
+    connection?.send({ type: 'state', step, manifest: manifestOf(state) });
     for (const tensor of stateFrames(state, step)) {
-      connection.sendTensor(tensor).catch((error: unknown) => this.#fail(error));
+      connection?.sendTensor(tensor).catch((error: unknown) => this.#fail(error));
     }
   }
 
-  #enqueue(command: () => Promise<void>): void {
+  /**
+   * Runs a command after those before it, then what follows from it; neither where the stage that
+   * it is for was taken away, and with it perhaps the connection.
+   */
+  #enqueue<Result>(
+    command: () => Promise<Result>,
+    follow: (result: Result) => void = () => undefined,
+  ): void {
     const generation = this.#generation;
-    this.#commands = this.#commands
-      .then(async () => {
-        if (generation === this.#generation) await command();
-      })
-      .catch((error: unknown) => {
-        // A stage that was taken away fails in whatever it was doing; nobody needs to know.
-        if (generation === this.#generation) this.#fail(error);
-      });
+    const isCurrent = (): boolean => generation === this.#generation;
+    const run = async (): Promise<void> => {
+      if (!isCurrent()) return;
+      const result = await command();
+      if (isCurrent()) follow(result);
+    };
+    this.#commands = this.#commands.then(run).catch((error: unknown) => {
+      // A stage that was taken away fails in whatever it was doing; nobody needs to know.
+      if (isCurrent()) this.#fail(error);
+    });
   }
 
   #dropStage(error: Error): void {
     this.#generation++;
+    this.#hasStage = false;
     this.#incoming = undefined;
     this.#stage.abort(error);
   }
