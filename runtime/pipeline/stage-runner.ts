@@ -1,6 +1,7 @@
 import type { LossResult, OptimizerStep, StageEngine } from '../engine';
 import type { Action } from '../schedule/action';
 import type { Tensor } from '../tensor';
+import { BusyTime } from './busy-time';
 
 /** How a stage gets and gives its tensors within one step; the keys are micro-batches. */
 export interface StagePorts {
@@ -21,6 +22,14 @@ export interface StageStep extends OptimizerStep {
   readonly isLast: boolean;
 }
 
+/** What a step gave. */
+export interface StepReport {
+  /** By micro-batch at the last stage, an empty list elsewhere. */
+  readonly results: readonly LossResult[];
+  /** Time in which the stage's engine had something to do. */
+  readonly computeMs: number;
+}
+
 /** Calls that an engine may have been given and not answered; two keep it busy while one moves. */
 const maxIssued = 2;
 
@@ -28,21 +37,25 @@ const maxIssued = 2;
  * Runs one stage's part of a step: its actions in order, then the optimizer. An action is issued
  * as soon as its input has come, so that the transfer of one micro-batch overlaps the next.
  *
- * @returns the losses by micro-batch at the last stage, an empty list elsewhere
+ * @throws the first failure of the engine or of a port; calls issued before may still be under way
  */
 export async function runStage(
   engine: StageEngine,
   { actions, isLast, ...optimizerStep }: StageStep,
   ports: StagePorts,
-): Promise<LossResult[]> {
+): Promise<StepReport> {
   const results: LossResult[] = [];
   const issued = new Set<Promise<void>>();
+  const busy = new BusyTime();
   let failed: (error: unknown) => void = () => undefined;
   const failure = new Promise<never>((_resolve, reject) => (failed = reject));
   failure.catch(() => undefined);
 
   const issue = (work: Promise<void>): void => {
-    const settled = work.catch(failed).finally(() => issued.delete(settled));
+    const settled = busy
+      .of(work)
+      .catch(failed)
+      .finally(() => issued.delete(settled));
     issued.add(settled);
   };
 
@@ -82,6 +95,6 @@ export async function runStage(
     }
   }
   await Promise.race([failure, Promise.all(issued)]);
-  await engine.applyOptimizer(optimizerStep);
-  return results;
+  await busy.of(engine.applyOptimizer(optimizerStep));
+  return { results, computeMs: busy.ms };
 }

@@ -1,10 +1,10 @@
-import type { DeviceMemory, LossResult, Precision, StageEngine } from '../engine';
+import type { DeviceMemory, Precision, StageEngine } from '../engine';
 import type { StageAssignment } from '../protocol/message';
 import type { Action } from '../schedule/action';
 import { expectShape, type NamedTensors, type Tensor } from '../tensor';
 import { planStage, type PlannedStage } from './assignment';
 import { Mailbox } from './mailbox';
-import { runStage } from './stage-runner';
+import { runStage, type StepReport } from './stage-runner';
 
 /** A tensor on its way between two stages. */
 export type Transfer =
@@ -27,12 +27,7 @@ export interface StepRequest {
   readonly learningRate: number;
 }
 
-export interface StepReport {
-  /** By micro-batch; only from the last stage. */
-  readonly results: readonly LossResult[];
-  /** Time in which the stage had its inputs and computed. */
-  readonly computeMs: number;
-}
+export type { StepReport };
 
 /**
  * One stage of the pipeline, wherever it computes. What it makes for its neighbours goes to
@@ -111,27 +106,17 @@ export class LocalStage implements PipelineStage {
     const send = (kind: 'activation' | 'gradient', microBatch: number, tensor: Tensor): void => {
       sendLive({ kind, step, microBatch, tensor });
     };
-    const started = Date.now();
-    let waitedMs = 0;
-    const waitFor = async <Value>(arrival: Promise<Value>): Promise<Value> => {
-      const since = Date.now();
-      const value = await arrival;
-      waitedMs += Date.now() - since;
-      return value;
-    };
-    const results = await runStage(
+    return await runStage(
       this.#engine,
       { actions, isLast, learningRate, step },
       {
-        activation: (microBatch) =>
-          waitFor(this.#tensors.take(key('activation', step, microBatch))),
-        gradient: (microBatch) => waitFor(this.#tensors.take(key('gradient', step, microBatch))),
+        activation: (microBatch) => this.#tensors.take(key('activation', step, microBatch)),
+        gradient: (microBatch) => this.#tensors.take(key('gradient', step, microBatch)),
         labels: (microBatch) => this.#labels.take(key('labels', step, microBatch)),
         sendActivation: (microBatch, tensor) => send('activation', microBatch, tensor),
         sendGradient: (microBatch, tensor) => send('gradient', microBatch, tensor),
       },
     );
-    return { results, computeMs: Date.now() - started - waitedMs };
   }
 
   async evaluate(step: number, numMicroBatches: number): Promise<void> {
