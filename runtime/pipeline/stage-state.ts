@@ -8,8 +8,11 @@ export function stateOf(units: readonly Unit[], state: NamedTensors): NamedTenso
   return new Map([...state].filter(([name]) => owned.has(withoutSlot(name))));
 }
 
-/** Names and shapes of all that a stage's state has. */
-export function stateShapesOf({ units, optimizer }: StageSpec): ReadonlyMap<string, Shape> {
+/** Names and shapes of all that the state of these units has. */
+export function stateShapesOf({
+  units,
+  optimizer,
+}: Pick<StageSpec, 'units' | 'optimizer'>): ReadonlyMap<string, Shape> {
   const slots = optimizerSlots(optimizer);
   return new Map([
     ...[...parametersOf(units), ...buffersOf(units)].map(({ name, shape }): [string, Shape] => [

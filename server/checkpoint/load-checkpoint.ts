@@ -1,10 +1,11 @@
 import { architectures, buildResNet, type ModelConfig } from '../../runtime/model/resnet';
 import type { NamedTensors } from '../../runtime/tensor';
-import { importWeights, WeightsError } from '../../runtime/weights/import-weights';
 import type { SafetensorsFile } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
 import { formatKeys, isOptimizerState, optimizerPath, type Checkpoint } from './checkpoint';
-import { CheckpointError, systemCode } from './error';
+import { systemCode } from '../files/file-error';
+import { CheckpointError } from './error';
+import { weightsOf } from './load-weights';
 import { readSafetensors } from './read-file';
 
 /**
@@ -24,24 +25,11 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
       `${path}: expected a checkpoint of a Tandem run, got weights alone; start a new run from them (--weights)`,
     );
   }
-  const { state, numBatchesTracked } = weightsOf(path, file, model);
+  const { state, numBatchesTracked } = weightsOf(path, file, buildResNet(model));
   for (const [name, tensor] of await optimizerState(optimizerPath(path), step)) {
     state.set(name, tensor);
   }
   return { model, state, step, numBatchesTracked, metadata };
-}
-
-function weightsOf(
-  path: string,
-  { tensors }: SafetensorsFile,
-  model: ModelConfig,
-): { state: NamedTensors; numBatchesTracked: number } {
-  try {
-    return importWeights(tensors, buildResNet(model));
-  } catch (error) {
-    if (!(error instanceof WeightsError)) throw error;
-    throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
-  }
 }
 
 /** Empty when there is no such file: SGD without momentum has no state. */

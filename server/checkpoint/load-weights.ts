@@ -5,6 +5,7 @@ import {
   type ImportedWeights,
   type ImportOptions,
 } from '../../runtime/weights/import-weights';
+import type { SafetensorsFile } from '../../runtime/weights/safetensors';
 import { CheckpointError } from './error';
 import { readSafetensors } from './read-file';
 
@@ -18,7 +19,16 @@ export async function loadWeights(
   model: Model,
   options: ImportOptions = {},
 ): Promise<ImportedWeights> {
-  const { tensors } = await readSafetensors(path);
+  return weightsOf(path, await readSafetensors(path), model, options);
+}
+
+/** As `loadWeights`, of a file that was read. */
+export function weightsOf(
+  path: string,
+  { tensors }: SafetensorsFile,
+  model: Model,
+  options: ImportOptions = {},
+): ImportedWeights {
   try {
     return importWeights(tensors, model, options);
   } catch (error) {

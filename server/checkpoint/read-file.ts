@@ -4,7 +4,8 @@ import {
   SafetensorsError,
   type SafetensorsFile,
 } from '../../runtime/weights/safetensors';
-import { CheckpointError, systemCode } from './error';
+import { systemCode } from '../files/file-error';
+import { CheckpointError } from './error';
 
 /** What a safetensors file holds; throws CheckpointError naming the file, what is wrong, and the remedy. */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildResNet } from '../../runtime/model/resnet';
-import { encodeParts } from '../../runtime/weights/safetensors';
+import { encodeParts, type SafetensorsFile } from '../../runtime/weights/safetensors';
 import { stateDict } from '../../runtime/weights/state-dict';
 import { storeFloat32 } from '../../runtime/weights/stored-tensor';
-import { writeAtomically } from './atomic-file';
+import { writeAtomically } from '../files/atomic-file';
+import { FileError } from '../files/file-error';
 import {
   checkpointName,
   formatKeys,
@@ -12,6 +13,7 @@ import {
   optimizerPath,
   type Checkpoint,
 } from './checkpoint';
+import { CheckpointError } from './error';
 
 /**
  * Writes a checkpoint into `folder`, making it where needed, and returns the path of its first
@@ -39,9 +41,17 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   // Where this fails, so does the write, which says why.
   await mkdir(folder, { recursive: true }).catch(() => undefined);
   const path = join(folder, checkpointName(step));
-  if (optimizer.size > 0) {
-    await writeAtomically(optimizerPath(path), encodeParts({ metadata, tensors: optimizer }));
-  }
-  await writeAtomically(path, encodeParts({ metadata, tensors: weights }));
+  if (optimizer.size > 0) await write(optimizerPath(path), { metadata, tensors: optimizer });
+  await write(path, { metadata, tensors: weights });
   return path;
+}
+
+async function write(path: string, file: SafetensorsFile): Promise<void> {
+  try {
+    await writeAtomically(path, encodeParts(file));
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    const kept = 'checkpoints written before are as they were';
+    throw new CheckpointError(`${error.message}; ${kept}`, { cause: error });
+  }
 }

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { FileError } from '../files/file-error';
 import type { TrainConfig } from './config';
 import { newRunPath, RunFolder, RunFolderError } from './run-folder';
 
@@ -93,4 +95,31 @@ test('a run that never began leaves nothing; one with a record or a checkpoint s
     'run.json',
   ]);
   expect((await readdir(saved.path)).toSorted()).toEqual(['checkpoints', 'run.json']);
+});
+
+// A name that leads to /dev/full: opening works, every write fails as on a full disk.
+test.skipIf(!existsSync('/dev/full'))('a record on a full disk is one sentence, once', async () => {
+  const folder = await RunFolder.create(await emptyFolder(), config, facts);
+  const path = join(folder.path, 'metrics.jsonl');
+  await symlink('/dev/full', path);
+  const line = { step: 1, epoch: 1, accuracy: 1, loss: 0, count: 1 };
+  folder.record(line);
+  const flushed = folder.flush();
+  await expect(flushed).rejects.toThrow(FileError);
+  await expect(flushed).rejects.toThrow(`${path}: the disk is full: expected room for 53 bytes;`);
+  // What comes after it, such as a checkpoint of what was learnt, is not refused for its sake.
+  await rm(path);
+  folder.record({ ...line, step: 2 });
+  await folder.flush();
+  expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ step: 2 });
+});
+
+test('what a killed process left half written is cleared away', async () => {
+  const folder = await RunFolder.create(await emptyFolder(), config, facts);
+  const kept = join(folder.checkpoints, 'step-000001.safetensors');
+  await writeFile(kept, '');
+  await writeFile(`${kept}.partial`, '');
+  await writeFile(join(folder.checkpoints, 'step-000002.optimizer.safetensors.partial'), '');
+  await RunFolder.reopen(folder.path, { steps: [], evaluations: [] });
+  expect(await readdir(folder.checkpoints)).toEqual(['step-000001.safetensors']);
 });

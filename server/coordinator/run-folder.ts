@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { partialSuffix, writeAtomically } from '../files/atomic-file';
+import { FileError, systemCode, writeFailure } from '../files/file-error';
 import type { TrainConfig } from './config';
-import { writeAtomically } from '../checkpoint/atomic-file';
 import type { EvaluationRecord, Records, StepRecord } from './records';
 import type { RunFacts } from './saved-run';
 
@@ -35,21 +36,26 @@ export class RunFolder {
       await mkdir(folder.checkpoints);
     } catch (error) {
       if (error instanceof RunFolderError) throw error;
-      if (codeOf(error) === 'EEXIST' && (await isFolder(path))) throw occupied(path, true);
+      if (systemCode(error) === 'EEXIST' && (await isFolder(path))) throw occupied(path, true);
       throw unusable(path, error);
     }
     return folder;
   }
 
   /**
-   * Opens a run's folder to go on in it, with `metrics.jsonl` as far as these records.
-   * @throws CheckpointError when that can't be written
+   * Opens a run's folder to go on in it, with `metrics.jsonl` as far as these records, and without
+   * the checkpoint that a killed process left half written.
+   * @throws FileError when that can't be written
    */
   static async reopen(path: string, { steps, evaluations }: Records): Promise<RunFolder> {
     const lines = [...steps, ...evaluations].sort((a, b) => a.step - b.step);
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    await writeAtomically(join(path, 'metrics.jsonl'), [Buffer.from(text)]);
-    return new RunFolder(path);
+    const folder = new RunFolder(path);
+    await writeAtomically(folder.#metrics, [Buffer.from(text)]);
+    for (const name of await readdir(folder.checkpoints)) {
+      if (name.endsWith(partialSuffix)) await rm(join(folder.checkpoints, name), { force: true });
+    }
+    return folder;
   }
 
   get checkpoints(): string {
@@ -59,15 +65,30 @@ export class RunFolder {
   /** Appends a line to `metrics.jsonl`; lines keep the order of the calls. */
   record(line: StepRecord | EvaluationRecord): void {
     const text = `${JSON.stringify(line)}\n`;
-    const written = this.#writing.then(() => appendFile(join(this.path, 'metrics.jsonl'), text));
-    // A failure is kept for `flush`.
-    written.catch(() => undefined);
-    this.#writing = written;
+    this.#write(text.length, () => appendFile(this.#metrics, text));
   }
 
-  /** Resolves when all lines are on disk; throws the first error of writing them. */
+  /**
+   * Resolves when all lines are on disk, safe from a power cut.
+   * @throws FileError, once, when one can't be written; those after it are left out
+   */
   flush(): Promise<void> {
-    return this.#writing;
+    this.#write(0, () => syncFile(this.#metrics));
+    const writing = this.#writing;
+    this.#writing = Promise.resolve();
+    return writing;
+  }
+
+  #write(numBytes: number, write: () => Promise<void>): void {
+    this.#writing = this.#writing.then(write).catch((error: unknown) => {
+      throw error instanceof FileError ? error : writeFailure(this.#metrics, numBytes, error);
+    });
+    // A failure is kept for `flush`.
+    this.#writing.catch(() => undefined);
+  }
+
+  get #metrics(): string {
+    return join(this.path, 'metrics.jsonl');
   }
 
   /**
@@ -118,8 +139,17 @@ async function isNew(path: string): Promise<boolean> {
     await mkdir(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (systemCode(error) === 'EEXIST') return false;
     throw error;
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'a');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -142,8 +172,4 @@ async function isFolder(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

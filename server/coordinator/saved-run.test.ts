@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { initialize } from '../../runtime/model/initialize';
 import { buildResNet } from '../../runtime/model/resnet';
+import { stateShapesOf } from '../../runtime/pipeline/stage-state';
+import { zeros } from '../../runtime/tensor';
 import { saveCheckpoint } from '../checkpoint/save-checkpoint';
 import type { TrainConfig } from './config';
 import type { StepRecord } from './records';
@@ -47,7 +49,11 @@ async function savedRun(...checkpoints: readonly number[]): Promise<RunFolder> {
     if (step % 3 === 0) folder.record({ step, epoch: step / 3, loss: 2, accuracy: 0.1, count: 5 });
   }
   await folder.flush();
-  const state = initialize(buildResNet(config.model).units, config.seed);
+  const { units } = buildResNet(config.model);
+  const zero = [...stateShapesOf({ units, optimizer: config.optimizer })].map(
+    ([name, shape]) => [name, zeros(shape)] as const,
+  );
+  const state = new Map([...zero, ...initialize(units, config.seed)]);
   for (const step of checkpoints) {
     const metadata = {};
     const numBatchesTracked = 2 * step;
@@ -75,6 +81,16 @@ test('the newest checkpoint, and what was reported up to it', async () => {
   expect(lines.map((line) => (JSON.parse(line) as StepRecord).step)).toEqual([
     1, 2, 3, 3, 4, 5, 6, 6, 7,
   ]);
+});
+
+test('a checkpoint without what the optimizer had learnt is refused', async () => {
+  const { path } = await savedRun(3, 6);
+  const optimizer = join(path, 'checkpoints', 'step-000006.optimizer.safetensors');
+  await rm(optimizer);
+  await expect(readSavedRun(path)).rejects.toThrow(ResumeError);
+  await expect(readSavedRun(path)).rejects.toThrow(
+    `${optimizer}: expected the optimizer's state of step 6, got none for 'optimizer.exp_avg.conv1.weight'; put the file back; or remove ${join(path, 'checkpoints', 'step-000006.safetensors')} to go on from the checkpoint before`,
+  );
 });
 
 test('a folder that can not be gone on with says why', async () => {

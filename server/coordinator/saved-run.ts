@@ -2,9 +2,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { precisions } from '../../runtime/engine';
-import { architectures } from '../../runtime/model/resnet';
+import { architectures, buildResNet } from '../../runtime/model/resnet';
+import { stateShapesOf } from '../../runtime/pipeline/stage-state';
 import { scheduleNames } from '../../runtime/schedule/schedule';
-import type { Checkpoint } from '../checkpoint/checkpoint';
+import { optimizerPath, type Checkpoint } from '../checkpoint/checkpoint';
+import { CheckpointError } from '../checkpoint/error';
 import { loadCheckpoint } from '../checkpoint/load-checkpoint';
 import type { TrainConfig } from './config';
 import { recomputeChoices } from './fit';
@@ -78,12 +80,11 @@ const runFile = v.object({
 
 /**
  * Reads a run's folder.
- * @throws ResumeError when it holds no run, or none with a checkpoint
- * @throws CheckpointError when the newest checkpoint is damaged
+ * @throws ResumeError when it holds no run, or none with a checkpoint, or the newest is damaged
  */
 export async function readSavedRun(path: string): Promise<SavedRun> {
   const { config, ...facts } = await readRunFile(join(path, 'run.json'));
-  const checkpoint = await newestCheckpoint(join(path, 'checkpoints'));
+  const checkpoint = await newestCheckpoint(join(path, 'checkpoints'), config);
   const records = await readRecords(join(path, 'metrics.jsonl'), checkpoint.step);
   return { config, facts, checkpoint, records };
 }
@@ -104,7 +105,7 @@ async function readRunFile(path: string): Promise<v.InferOutput<typeof runFile>>
   );
 }
 
-async function newestCheckpoint(folder: string): Promise<Checkpoint> {
+async function newestCheckpoint(folder: string, config: TrainConfig): Promise<Checkpoint> {
   const names = await readdir(folder).catch((): string[] => []);
   const steps = names.flatMap((name) => {
     const step = /^step-(\d+)\.safetensors$/.exec(name)?.[1];
@@ -119,7 +120,34 @@ async function newestCheckpoint(folder: string): Promise<Checkpoint> {
       `${folder}: expected a checkpoint to go on from, got none; start the run anew in another folder`,
     );
   }
-  return loadCheckpoint(join(folder, newest.name));
+  const path = join(folder, newest.name);
+  try {
+    const checkpoint = await loadCheckpoint(path);
+    expectOptimizerState(path, checkpoint, config);
+    return checkpoint;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new ResumeError(
+      `${error.message}; or remove ${path} to go on from the checkpoint before`,
+      { cause: error },
+    );
+  }
+}
+
+/** An optimizer that began anew would make another run of it, and nothing would tell. */
+function expectOptimizerState(
+  path: string,
+  { step, state }: Checkpoint,
+  config: TrainConfig,
+): void {
+  const { units } = buildResNet(config.model);
+  const names = stateShapesOf({ units, optimizer: config.optimizer }).keys();
+  const missing = [...names].find((name) => !state.has(name));
+  // Before the first step there is none.
+  if (missing === undefined || step === 0) return;
+  throw new CheckpointError(
+    `${optimizerPath(path)}: expected the optimizer's state of step ${step}, got none for '${missing}'; put the file back`,
+  );
 }
 
 /** The lines up to a step; the last one may be cut off, where the power went in mid-line. */

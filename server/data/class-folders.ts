@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCode } from '../files/file-error';
 import { DatasetError } from './error';
 
 /** The pictures of one class. */
@@ -74,9 +75,8 @@ async function readFolder(folder: string): Promise<Dirent[]> {
 }
 
 function unreadable(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const expected = 'a folder with one folder of pictures per class';
-  switch (code) {
+  switch (systemCode(error)) {
     case 'ENOENT':
       return `does not exist: expected ${expected}; check the path, or use --data shapes for the built-in pictures`;
     case 'ENOTDIR':

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { systemCode } from '../files/file-error';
 
 /** A file of the user's data folder can't be read or written. */
 export class HomeError extends Error {
@@ -12,7 +13,7 @@ export async function readPrivate(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw failure(path, 'read', error);
   }
 }
@@ -30,7 +31,7 @@ export async function createPrivate(path: string, text: string): Promise<boolean
       await link(partial, path);
       return true;
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false;
+      if (systemCode(error) === 'EEXIST') return false;
       throw error;
     }
   });
@@ -57,10 +58,6 @@ async function viaPartial<Result>(
   } finally {
     await rm(partial, { force: true });
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
 function failure(path: string, what: 'read' | 'written', error: unknown): HomeError {

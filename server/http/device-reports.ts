@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import express, { type ErrorRequestHandler, type Router } from 'express';
 import { ReportError, type DeviceFailure } from '../../runtime/device-report';
-import { writeAtomically } from '../checkpoint/atomic-file';
+import { writeAtomically } from '../files/atomic-file';
 
 /** So many files does one process write: whoever reaches it can't fill the disk. */
 const maxReports = 200;

@@ -1,0 +1,43 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { writeFailure } from './file-error';
+
+/** What a file is called until it is whole; a process that is killed leaves it behind. */
+export const partialSuffix = '.partial';
+
+/**
+ * Writes a file so that at every moment, a power cut included, `path` is either as before or whole.
+ *
+ * @throws FileError when it can't be written; what was there before stays
+ */
+export async function writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const partial = `${path}${partialSuffix}`;
+  try {
+    const file = await open(partial, 'w');
+    try {
+      // One part at a time: `writev` has a limit on their number.
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    // The failure that counts is the one above.
+    await rm(partial, { force: true }).catch(() => undefined);
+    const numBytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    throw writeFailure(path, numBytes, error);
+  }
+}
+
+/** Puts the new name itself on the disk; Windows can't open folders and does so by itself. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
