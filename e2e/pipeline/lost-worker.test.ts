@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { TrainingData, ValidationBatch } from '../../server/coordinator/training-data';
+import type { TrainingData } from '../../server/coordinator/training-data';
 import { OnnxEngine } from '../../server/engine/onnx-engine';
 import type { WorkerPool } from '../../server/link/worker-pool';
 import { layCable, type Cable } from './cable';
@@ -204,45 +204,4 @@ test('a device that fails at every step costs the run no step for good', async (
   expect(run.outcome?.rollbacks).toBeGreaterThan(1);
   expect(run.outcome?.rollbacks).toBeLessThanOrEqual(5);
   expect(run.outcome?.stepsReplayed).toBe(0);
-});
-
-test('a loss that is no number ends the run with the state before it', async () => {
-  const poisoned: TrainingData = {
-    ...data,
-    batch: async (step) => {
-      const batch = await data.batch(step);
-      if (step === 6) batch[1]?.input.data.fill(Number.NaN);
-      return batch;
-    },
-  };
-  const before = await runTraining({ config: { ...config, steps: 5 }, data, hostEngine: cpu() });
-  for (const cut of [[], ['layer2.1']]) {
-    const run = await runTraining({
-      config: { ...config, cut },
-      data: poisoned,
-      hostEngine: cpu(),
-      workerEngines: cut.map(cpu),
-    });
-    expect(run.error?.message).toMatch(
-      /^Step 6: the loss is NaN; .+ Step 5 of 20 was the last whole one; its state is in the checkpoint$/,
-    );
-    expect(run.kept?.step).toBe(5);
-    expect(differences(run.kept?.state, before.kept?.state)).toEqual([]);
-  }
-});
-
-test('validation pictures that can not be read end the run with its state, and no hang', async () => {
-  const run = await runTraining({
-    config: { ...config, cut: ['layer2.1'] },
-    data: {
-      ...data,
-      async *validation() {
-        yield await Promise.reject<ValidationBatch>(new Error('too many broken pictures'));
-      },
-    },
-    hostEngine: cpu(),
-    workerEngines: [cpu()],
-  });
-  expect(run.error?.message).toContain('Too many broken pictures. Step 4 of 20 was the last whole');
-  expect(run.kept?.step).toBe(4);
 });

@@ -163,6 +163,8 @@ export interface RunRig {
   readonly data?: TrainingData;
   /** Workers that are to be there before the first step, their links measured; none where absent. */
   readonly waitFor?: number;
+  /** Called before each checkpoint; throwing refuses it. */
+  readonly onCheckpoint?: () => void;
   readonly onStep?: (record: StepRecord, workers: readonly JoinedWorker[]) => void;
 }
 
@@ -203,10 +205,12 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
           onStep?.(record, workers);
         },
         evaluation: (record) => void evaluations.push(record),
-        checkpoint: (snapshot) => {
-          kept = snapshot;
-          return Promise.resolve('the checkpoint');
-        },
+        checkpoint: (snapshot) =>
+          Promise.resolve().then(() => {
+            rig.onCheckpoint?.();
+            kept = snapshot;
+            return 'the checkpoint';
+          }),
       },
     });
     outcome = await trainer.run();

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Command, CommanderError, Option } from 'commander';
 import { CutError } from '../../runtime/model/cut';
 import { caseSets } from '../../runtime/verify/case-set';
@@ -97,9 +98,7 @@ function exitCode(error: unknown): number {
   const isTraining = error instanceof TrainingFailedError;
   writeJsonError(isTraining ? error.result : { error: message, checkpoint: null });
   process.stderr.write(`tandem: ${message}\n`);
-  if (process.env['TANDEM_DEBUG'] && error instanceof Error) {
-    process.stderr.write(`${error.stack ?? ''}\n`);
-  }
+  if (process.env['TANDEM_DEBUG']) process.stderr.write(`${inspect(error)}\n`);
   const cause = isTraining ? error.cause : error;
   const isUsage = [UsageError, CutError, RunFolderError].some((kind) => cause instanceof kind);
   return isUsage ? wrongUsage : failed;

@@ -75,8 +75,8 @@ export class RunInterruptedError extends Error {
   override readonly name = 'RunInterruptedError';
   readonly checkpoint: string;
 
-  constructor(message: string, checkpoint: string) {
-    super(message);
+  constructor(message: string, checkpoint: string, options: ErrorOptions) {
+    super(message, options);
     this.checkpoint = checkpoint;
   }
 }

@@ -1,4 +1,5 @@
 import type { PipelineStage } from '../../runtime/pipeline/stage';
+import { CheckpointError } from '../checkpoint/error';
 import type { RemoteWorker } from '../link/remote-worker';
 import { WorkerLostError } from '../link/worker-lost';
 import type { WorkerPool } from '../link/worker-pool';
@@ -226,33 +227,46 @@ export class Trainer {
   /** Has the host alone hold the newest state that it has a copy of. */
   async #rollBack(): Promise<void> {
     const plan = planPipeline(this.#options.config, []);
-    await this.#form({ plan, workers: [], newcomers: [] }, this.#snapshots.newest);
+    await this.#form({ plan, workers: [], newcomers: [] }, await this.#snapshots.settled());
   }
 
   /** Keeps the state after the last whole step, or the newest that can be had; the error for it. */
   async #interrupted(cause: unknown): Promise<Error> {
     const { config, events, start } = this.#options;
     const error = cause instanceof Error ? cause : new Error(String(cause));
+    // It is the keeping that failed.
+    if (error instanceof CheckpointError) return error;
+    const snapshot = await this.#lastWhole();
+    if (snapshot.step === start.step) return error;
     const reason = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-    const lastWhole = this.#doneStep;
+    const state =
+      snapshot.step === this.#doneStep
+        ? `Step ${snapshot.step} of ${config.steps} was the last whole one; its state`
+        : `The state after step ${snapshot.step} of ${config.steps}`;
     try {
-      if (this.#running.pipeline.isAborted) await this.#rollBack();
-      while (this.#stateStep < lastWhole) await this.#takeStep();
-      const checkpoint = await this.#keep();
-      return new RunInterruptedError(
-        `${reason}. Step ${lastWhole} of ${config.steps} was the last whole one; its state is in ${checkpoint}`,
-        checkpoint,
-      );
+      const checkpoint = await events.checkpoint(snapshot);
+      const message = `${reason}. ${state} is in ${checkpoint}`;
+      return new RunInterruptedError(message, checkpoint, { cause: error });
     } catch (failure) {
-      events.notice(`Step ${lastWhole} can't be kept: ${String(failure)}`);
+      const why = failure instanceof Error ? failure.message : String(failure);
+      return new Error(`${reason}. ${state} is lost: ${why}`, { cause: error });
     }
-    const newest = this.#snapshots.newest;
-    if (newest.step === start.step) return error;
-    const checkpoint = await events.checkpoint(newest);
-    return new RunInterruptedError(
-      `${reason}. The state after step ${newest.step} of ${config.steps} is in ${checkpoint}`,
-      checkpoint,
-    );
+  }
+
+  /** The state after the last whole step, or the newest copy where that can't be had. */
+  async #lastWhole(): Promise<Snapshot> {
+    for (;;) {
+      try {
+        if (this.#running.pipeline.isAborted) await this.#rollBack();
+        while (this.#stateStep < this.#doneStep) await this.#takeStep();
+        return await this.#snapshots.now(this.#running.pipeline, this.#doneStep);
+      } catch (failure) {
+        // A worker that is gone as well: the host alone has none to lose.
+        if (failure instanceof WorkerLostError) continue;
+        this.#options.events.notice(`Step ${this.#doneStep} can't be kept: ${String(failure)}`);
+        return this.#snapshots.newest;
+      }
+    }
   }
 
   get #running(): Formation {
