@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { defineConfig } from 'vite';
 import { drawIcons } from './icons.config.ts';
 
 const root = import.meta.dirname;
@@ -45,15 +45,4 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   builder: {},
-  test: {
-    root,
-    include: ['{shaders,runtime,server,client,e2e}/**/*.test.ts'],
-    globalSetup: ['e2e/setup/global.ts'],
-    reporters: ['default', './e2e/setup/count-reporter.ts'],
-    // Native engines (Dawn, ONNX Runtime) don't share a process well.
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-  },
 });
