@@ -42,7 +42,8 @@ export async function chooseTiles(
       if (!isTrained(each, direction)) continue;
       if (performance.now() - start > tilesMs) return;
       const kernels = kernelsOf(each, direction);
-      const tuningCase = { pass: direction, shape, count: kernels.length };
+      const count = kernels.length;
+      const tuningCase = { pass: direction, shape, precision: 'f32', count } as const;
       const times = await timeTiles(device, tuningCase, () => performance.now());
       chosen.push({
         convolution: name,

@@ -291,9 +291,9 @@ export class WebGpuEngine implements StageEngine {
 
   async #tiles(spec: StageSpec): Promise<TileChoice | undefined> {
     if (!this.#tuning) return undefined;
-    const cases = new TuningCases();
+    const cases = new TuningCases(spec.precision);
     planStage(spec, this.#device.limits.maxStorageBufferBindingSize, cases.record);
-    return tuneTiles(this.#device, this.device, cases.byKey, this.#tuning);
+    return tuneTiles(this.#device, this.device, cases, this.#tuning);
   }
 
   #current(): Loaded {

@@ -1,3 +1,4 @@
+import type { Precision } from '../engine';
 import type { Dispatch } from './kernel';
 import { allocate, type Region } from './memory';
 import type { OperationContext } from './operation';
@@ -8,6 +9,7 @@ import {
   type ConvolutionShape,
   type TileChoice,
 } from './operations/convolution';
+import { inPrecision } from './precision';
 import { valueBytes, type Value, type ValueLayout } from './value';
 
 /** One product of a convolution, planned outside of any stage: how it is timed by itself. */
@@ -24,12 +26,13 @@ export function planSingleConvolution(
   pass: ConvolutionPass,
   { operation, input, output }: ConvolutionShape,
   choose: TileChoice = largestTiles,
+  precision: Precision = 'f32',
 ): SingleConvolution {
   const module = convolutionWith(choose);
   const weightBytes = module.tensors?.(operation).get(operation.weight)?.bytes ?? 0;
   const valueOf = (label: string, layout: ValueLayout): Value => ({
     layout,
-    region: allocate(label, valueBytes(layout)),
+    region: allocate(label, valueBytes(layout, precision)),
   });
   const x = valueOf('x', input);
   const dy = valueOf('dy', output);
@@ -58,5 +61,5 @@ export function planSingleConvolution(
     inputGradient: () => module.backwardInput(operation, context),
     weightGradient: () => module.backwardWeight?.(operation, context) ?? [],
   }[pass]();
-  return { dispatches, x, weight, dy, result };
+  return { dispatches: inPrecision(dispatches, precision), x, weight, dy, result };
 }

@@ -1,13 +1,22 @@
 import { expect, test } from 'vitest';
 import { dawnFixture } from '../../server/engine/dawn-fixture';
-import type { StageSpec } from '../engine';
+import type { Precision, StageSpec } from '../engine';
 import { initialize } from '../model/initialize';
 import { buildResNet } from '../model/resnet';
 import { normal64 } from '../reference/finite-difference';
 import { toFloat32 } from '../reference/tensor64';
 import { WebGpuEngine } from './engine';
+import { planSingleConvolution } from './single-convolution';
 import { planStage } from './stage-plan';
-import { fastestTile, TuningCases, tuneTiles, type TuningStore } from './tile-tuning';
+import { hasHalf } from './precision';
+import {
+  fastestTile,
+  timeTiles,
+  TuningCases,
+  tuneTiles,
+  type TuningCase,
+  type TuningStore,
+} from './tile-tuning';
 
 const fixture = dawnFixture();
 
@@ -36,6 +45,16 @@ function casesOf(): TuningCases['byKey'] {
   return cases.byKey;
 }
 
+/** The stage's first product. */
+function firstCase(precision: Precision = 'f32'): [TuningCase, TuningCases] {
+  const [first] = casesOf().values();
+  if (!first) throw new Error('the stage has convolutions');
+  const { pass, shape, count } = first;
+  const cases = new TuningCases(precision);
+  cases.record(pass, shape, count);
+  return [{ ...first, precision }, cases];
+}
+
 test('the fastest, of equals the larger', () => {
   expect(fastestTile([3, 1, 2])).toBe(1);
   expect(fastestTile([2, 1, 1])).toBe(2);
@@ -45,19 +64,17 @@ test('every different product of a stage once', () => {
   // 3x3 at 64 channels, 3x3 stride 2, 3x3 at 128, 1x1 stride 2; each in three passes.
   expect([...casesOf().keys()].sort()).toEqual(
     ['forward', 'inputGradient', 'weightGradient'].flatMap((pass) => [
-      `${pass} 2x128x3x2 128x3x2 k3s1p1`,
-      `${pass} 2x64x5x3 128x3x2 k1s2p0`,
-      `${pass} 2x64x5x3 128x3x2 k3s2p1`,
-      `${pass} 2x64x5x3 64x5x3 k3s1p1`,
+      `f32 ${pass} 2x128x3x2 128x3x2 k3s1p1`,
+      `f32 ${pass} 2x64x5x3 128x3x2 k1s2p0`,
+      `f32 ${pass} 2x64x5x3 128x3x2 k3s2p1`,
+      `f32 ${pass} 2x64x5x3 64x5x3 k3s1p1`,
     ]),
   );
 });
 
 test('a choice is measured once for a device, and read from the store after', async () => {
   const store = new MemoryStore();
-  const [entry] = casesOf();
-  if (!entry) throw new Error('the stage has convolutions');
-  const [key, { pass, shape, count }] = entry;
+  const [{ pass, shape, count }, cases] = firstCase();
   expect([pass, count]).toEqual(['forward', 3]);
   // The budget's check leaves the clock alone; each timed run begins and ends: 9, 1 and 5 ms.
   const durations = [9, 1, 5];
@@ -69,17 +86,48 @@ test('a choice is measured once for a device, and read from the store after', as
     if (place >= 3 && place % 2 === 1) clock += durations[(place - 3) / 2] ?? 0;
     return clock;
   };
-  const tuned = await tuneTiles(fixture.device, 'one', new Map([entry]), { store, now });
+  const tuned = await tuneTiles(fixture.device, 'one', cases, { store, now });
   expect(tuned(pass, shape, count)).toBe(1);
   expect(calls).toBe(8);
   expect([...store.items.values()]).toEqual(['1']);
-  expect([...store.items.keys()][0]).toContain(`one:${key}`);
+  expect([...store.items.keys()][0]).toMatch(/ one:f32 forward 2x64x5x3 64x5x3 k3s1p1$/);
 
   const idle = { store, now: () => 0, budget: 0 };
-  const again = await tuneTiles(fixture.device, 'one', new Map([entry]), idle);
+  const again = await tuneTiles(fixture.device, 'one', cases, idle);
   expect(again(pass, shape, count)).toBe(1);
-  const other = await tuneTiles(fixture.device, 'another', new Map([entry]), idle);
+  const other = await tuneTiles(fixture.device, 'another', cases, idle);
   expect(other(pass, shape, count)).toBe(2);
+});
+
+test('f16 has keys of its own: what f32 found says nothing about it', async () => {
+  const store = new MemoryStore();
+  const [{ pass, shape, count }, cases] = firstCase();
+  await tuneTiles(fixture.device, 'one', cases, { store, now: () => 0 });
+  const [key = ''] = store.items.keys();
+  store.setItem(key, '0');
+  store.setItem(key.replace(':f32 ', ':f16 '), '1');
+  const chosen = async (precision: Precision): Promise<number> => {
+    const idle = { store, now: () => 0, budget: 0 };
+    const tuned = await tuneTiles(fixture.device, 'one', firstCase(precision)[1], idle);
+    return tuned(pass, shape, count);
+  };
+  expect(await chosen('f32')).toBe(0);
+  expect(await chosen('f16')).toBe(1);
+});
+
+test('f16 is timed with its own kernels, on values of half the bytes', async () => {
+  const [tuningCase] = firstCase('f16');
+  const { pass, shape, count } = tuningCase;
+  const [single, half] = (['f32', 'f16'] as const).map((precision) =>
+    planSingleConvolution(pass, shape, undefined, precision),
+  );
+  expect(half?.dispatches.map(({ kernel }) => kernel.name)).toEqual(['convolution-8x2 (f16)']);
+  expect(half?.x.region.bytes).toBe((single?.x.region.bytes ?? NaN) / 2);
+  expect(half?.weight.bytes).toBe(single?.weight.bytes);
+  const timed = timeTiles(fixture.device, tuningCase, () => 0);
+  if (hasHalf(fixture.device)) expect(await timed).toHaveLength(count);
+  // A device without f16 refuses the first kernel: the f16 one.
+  else await expect(timed).rejects.toThrow(/^convolution-4x1 \(f16\)\.wgsl/);
 });
 
 test('a tuned stage computes the same', async () => {

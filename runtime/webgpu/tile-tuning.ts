@@ -1,3 +1,4 @@
+import type { Precision } from '../engine';
 import {
   largestTiles,
   type ConvolutionPass,
@@ -26,6 +27,8 @@ export interface TuningOptions {
 export interface TuningCase {
   readonly pass: ConvolutionPass;
   readonly shape: ConvolutionShape;
+  /** How the values are stored: f16 has kernels of its own, and half of the traffic. */
+  readonly precision: Precision;
   readonly count: number;
 }
 
@@ -34,11 +37,17 @@ const repeats = 4;
 
 /** Each different product that the planner asks a tile for. */
 export class TuningCases {
+  readonly precision: Precision;
   readonly byKey = new Map<string, TuningCase>();
+
+  constructor(precision: Precision = 'f32') {
+    this.precision = precision;
+  }
 
   /** A choice that takes down what it is asked. */
   readonly record: TileChoice = (pass, shape, count) => {
-    this.byKey.set(caseKey(pass, shape), { pass, shape, count });
+    const { precision } = this;
+    this.byKey.set(caseKey(precision, pass, shape), { pass, shape, precision, count });
     return largestTiles(pass, shape, count);
   };
 }
@@ -52,13 +61,13 @@ export class TuningCases {
 export async function tuneTiles(
   device: GPUDevice,
   deviceName: string,
-  cases: ReadonlyMap<string, TuningCase>,
+  { precision, byKey }: TuningCases,
   { store, now, budget = 10_000 }: TuningOptions,
 ): Promise<TileChoice> {
   const prefix = `tandem tile ${kernelVersion()} ${deviceName}:`;
   const chosen = new Map<string, number>();
   const start = now();
-  for (const [key, each] of cases) {
+  for (const [key, each] of byKey) {
     const known = parseTile(store.getItem(prefix + key), each.count);
     if (known !== undefined) {
       chosen.set(key, known);
@@ -70,7 +79,7 @@ export async function tuneTiles(
     store.setItem(prefix + key, String(fastest));
   }
   return (pass, shape, count) =>
-    chosen.get(caseKey(pass, shape)) ?? largestTiles(pass, shape, count);
+    chosen.get(caseKey(precision, pass, shape)) ?? largestTiles(pass, shape, count);
 }
 
 /** The index of the least time; of equals the larger tile. */
@@ -83,10 +92,15 @@ function parseTile(text: string | null, count: number): number | undefined {
   return Number.isInteger(tile) && tile >= 0 && tile < count ? tile : undefined;
 }
 
-function caseKey(pass: ConvolutionPass, { operation, input, output }: ConvolutionShape): string {
+function caseKey(
+  precision: Precision,
+  pass: ConvolutionPass,
+  { operation, input, output }: ConvolutionShape,
+): string {
   const { inChannels, outChannels, kernel, stride, padding } = operation;
   const { batch, height, width } = input;
   return [
+    precision,
     pass,
     `${batch}x${inChannels}x${height}x${width}`,
     `${outChannels}x${output.height}x${output.width}`,
@@ -108,12 +122,12 @@ function kernelVersion(): string {
 /** Milliseconds of a product with each of its tiles, each after a first run that is not counted. */
 export async function timeTiles(
   device: GPUDevice,
-  { pass, shape, count }: TuningCase,
+  { pass, shape, precision, count }: TuningCase,
   now: () => number,
 ): Promise<number[]> {
   const times: number[] = [];
   for (let tile = 0; tile < count; tile++) {
-    const { dispatches } = planSingleConvolution(pass, shape, () => tile);
+    const { dispatches } = planSingleConvolution(pass, shape, () => tile, precision);
     const repeatable = await RepeatableDispatches.create(device, dispatches);
     const run = async (times: number): Promise<void> => {
       repeatable.submit(times);
