@@ -50,11 +50,12 @@ export interface StageSpec {
    */
   readonly splitsBackward?: boolean;
   /**
-   * Of a micro-batch in flight, keep what each unit took in, and compute what it made of it once
-   * more in the backward: slower by a forward, smaller by most of the activations, and the same
-   * to the bit. For WebGPU; the CPU engine keeps everything whatever stands here.
+   * Names of the units that keep of a micro-batch in flight only what they took in, and compute what
+   * they made of it once more in the backward: slower by their forward, smaller by most of their
+   * activations, and the same to the bit. For WebGPU; the CPU engine keeps everything whatever
+   * stands here.
    */
-  readonly recompute?: boolean;
+  readonly recompute?: readonly string[];
   /** f32 where absent. */
   readonly precision?: Precision;
   /** At the last stage: softmax cross-entropy on the last unit's output. */

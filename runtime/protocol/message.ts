@@ -60,8 +60,8 @@ const stage = v.strictObject({
   maxInFlight: positive,
   /** Whether the schedule has the halves of a backward apart; as if it had where absent. */
   splitsBackward: v.exactOptional(v.boolean()),
-  /** Whether the units' values are computed once more in the backward; kept where absent. */
-  recompute: v.exactOptional(v.boolean()),
+  /** Units whose values are computed once more in the backward; kept by all where absent. */
+  recompute: v.exactOptional(v.array(text)),
   /** How activations and their gradients are stored on the device; f32 where absent. */
   precision: v.exactOptional(v.picklist(precisions)),
   labelSmoothing: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),

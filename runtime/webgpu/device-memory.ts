@@ -17,7 +17,7 @@ export class StageMemoryError extends Error {
 /** What to do about a stage that is too large, in the order in which it costs least. */
 function remedies({ recompute }: StageSpec): string {
   const others = 'a smaller --micro-batch or a later --cut';
-  return recompute ? `use ${others}` : `use --recompute always, ${others}`;
+  return recompute?.length ? `use ${others}` : `use --recompute always, ${others}`;
 }
 
 /**

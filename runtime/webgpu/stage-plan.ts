@@ -79,7 +79,7 @@ export function planStage(
     batch,
     precision,
     needsInputGradient,
-    recompute: spec.recompute ?? false,
+    recompute: new Set(spec.recompute),
     tensors: new Map([...tensorRegions(memory.parameters), ...tensorRegions(memory.statistics)]),
     tensorGradients: tensorRegions(memory.gradients),
   };

@@ -11,8 +11,8 @@ export interface WalkOptions {
   readonly precision: Precision;
   /** Whether the gradient of the stage's input is wanted. */
   readonly needsInputGradient: boolean;
-  /** Whether the backward makes the units' values once more, so that they need not be kept. */
-  readonly recompute: boolean;
+  /** Names of the units whose values the backward makes once more, so that none keeps them. */
+  readonly recompute: ReadonlySet<string>;
   /** Parameters and running statistics, and the parameters' gradients, by name. */
   readonly tensors: ReadonlyMap<string, Region>;
   readonly tensorGradients: ReadonlyMap<string, Region>;
@@ -77,9 +77,9 @@ export class StageWalk {
 
   /** A unit's forward once more, from its input; the input of the unit behind it is there still. */
   #recomputed(steps: readonly Step[]): Dispatch[] {
-    if (!this.#options.recompute) return [];
     const missing = steps.filter(
       ({ unit, operation }) =>
+        this.#options.recompute.has(unit.name) &&
         !this.#graph.unitInputs.has(this.#graph.keyOf(unit, operation.output)),
     );
     return missing.flatMap((step) => {

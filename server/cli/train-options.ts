@@ -94,7 +94,7 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       choice(
         '--recompute <when>',
-        'on WebGPU, compute activations again in the backward instead of keeping them; auto: where they do not fit',
+        'on WebGPU, compute activations again in the backward instead of keeping them; auto: of as many units as it takes to fit',
         recomputeChoices,
         'auto',
       ),

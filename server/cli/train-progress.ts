@@ -98,7 +98,8 @@ function stageLine(stage: StageRecord, index: number): string {
   const range = first === last ? first : `${first} to ${last}`;
   const parts = memory ? `: ${describeMemory(memory)}` : '';
   const stored = precision === 'f32' ? '' : ` in ${precision}`;
-  const how = recompute ? '; activations computed again in the backward' : '';
+  const again = `; activations of ${recompute.join(', ')} computed again in the backward`;
+  const how = recompute.length > 0 ? again : '';
   return `stage ${index + 1}: ${range} on ${device} (${engine}${stored}, ${megabytes(memoryBytes)} MB${parts}${how})`;
 }
 

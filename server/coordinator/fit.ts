@@ -2,12 +2,13 @@ import type { Precision } from '../../runtime/engine';
 import { planStage } from '../../runtime/pipeline/assignment';
 import type { PipelineStage } from '../../runtime/pipeline/stage';
 import type { StageAssignment } from '../../runtime/protocol/message';
-import { expectRoom, StageMemoryError } from '../../runtime/webgpu/device-memory';
+import { expectRoom } from '../../runtime/webgpu/device-memory';
 import type { MemoryUse } from '../../runtime/webgpu/memory-use';
 import { expectPrecision } from '../../runtime/webgpu/precision';
+import { unitsToRecompute } from '../../runtime/webgpu/recomputation';
 import { layOutStage } from '../../runtime/webgpu/stage-layout';
 
-/** Whether activations are computed once more in the backward; `auto`: where they don't fit. */
+/** Whether activations are computed once more in the backward; `auto`: of the units that don't fit. */
 export const recomputeChoices = ['auto', 'always', 'never'] as const;
 export type RecomputeChoice = (typeof recomputeChoices)[number];
 
@@ -41,18 +42,14 @@ export function fitToDevice(
   const stored = precision === 'f32' ? assignment : { ...assignment, precision };
   // An old worker that does not say what it has.
   if (!offered) return { assignment: stored, memory: undefined };
-  const fitted = (recompute: boolean): FittedAssignment => {
-    const asked = recompute ? { ...stored, recompute } : stored;
-    const { spec } = planStage(asked);
-    const layout = layOutStage(spec, offered.bufferBytes);
-    expectRoom(spec, layout, offered, device);
-    return { assignment: asked, memory: layout.memory };
-  };
-  if (choice !== 'auto') return fitted(choice === 'always');
-  try {
-    return fitted(false);
-  } catch (error) {
-    if (!(error instanceof StageMemoryError)) throw error;
-    return fitted(true);
-  }
+  const { spec } = planStage(stored);
+  const recompute = {
+    always: () => spec.units.map(({ name }) => name),
+    never: () => [],
+    auto: () => unitsToRecompute(spec, offered.bufferBytes, offered.totalBytes),
+  }[choice]();
+  const asked = recompute.length > 0 ? { recompute } : {};
+  const layout = layOutStage({ ...spec, ...asked }, offered.bufferBytes);
+  expectRoom({ ...spec, ...asked }, layout, offered, device);
+  return { assignment: { ...stored, ...asked }, memory: layout.memory };
 }

@@ -43,7 +43,7 @@ export async function form(
     units: [assignment.firstUnit, assignment.lastUnit],
     memoryBytes: memoryBytes[index] ?? 0,
     memory: memory ?? null,
-    recompute: assignment.recompute ?? false,
+    recompute: assignment.recompute ?? [],
     precision: assignment.precision ?? 'f32',
   }));
   const [, ...workers] = members;

@@ -32,8 +32,8 @@ export interface StageRecord {
   readonly memoryBytes: number;
   /** What of it is for what, to the byte; null for the CPU engine, whose runtime allocates. */
   readonly memory: MemoryUse | null;
-  /** Whether activations are computed once more in the backward instead of kept. */
-  readonly recompute: boolean;
+  /** Units whose activations are computed once more in the backward instead of kept. */
+  readonly recompute: readonly string[];
   /** How activations and their gradients are stored there. */
   readonly precision: Precision;
 }

@@ -1,24 +1,17 @@
-import { inferShapes } from '../../../runtime/model/graph';
-import { elementCount, type Shape } from '../../../runtime/tensor';
+import { outputShapeOf } from '../../../runtime/model/graph';
+import { multiplications } from '../../../runtime/model/multiplications';
+import type { Shape } from '../../../runtime/tensor';
 import { unitsOf, type Work } from './work';
 
 /** Multiplications and additions of one forward, in the convolutions and the classifier. */
 export function forwardFlops(work: Pick<Work, 'end' | 'samples' | 'imageSize'>): number {
   let shape: Shape = [3, work.imageSize, work.imageSize];
-  let multiplications = 0;
+  let ofSample = 0;
   for (const unit of unitsOf(work)) {
-    const shapes = inferShapes(unit, shape);
-    for (const operation of unit.operations) {
-      if (operation.kind === 'linear') {
-        multiplications += operation.inFeatures * operation.outFeatures;
-      } else if (operation.kind === 'convolution') {
-        const outputs = elementCount(shapes.get(operation.output) ?? []);
-        multiplications += outputs * operation.inChannels * operation.kernel ** 2;
-      }
-    }
-    shape = shapes.get(unit.output) ?? [];
+    ofSample += multiplications(unit, shape);
+    shape = outputShapeOf([unit], shape);
   }
-  return 2 * work.samples * multiplications;
+  return 2 * work.samples * ofSample;
 }
 
 /** As {@link forwardFlops}: of a training step, without the gradient of the pictures. */
