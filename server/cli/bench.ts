@@ -4,7 +4,8 @@ import { wrongCount } from '../../runtime/bench/words';
 import { Benchmarks } from '../http/benchmark';
 import { benchmarkTable } from './benchmark-table';
 import { DeviceProgress } from './device-progress';
-import { asksPages, reportsFromPages, say, type KeptReport, type PageOptions } from './from-pages';
+import type { KeptReport } from './awaited-reports';
+import { asksPages, reportsFromPages, say, type PageOptions } from './from-pages';
 
 export type BenchOptions = PageOptions;
 
@@ -21,7 +22,8 @@ export async function bench(options: BenchOptions): Promise<void> {
         // Nobody is there to put the page into the background.
         headlessPath: '/bench?ask=no',
         devicePath: '/bench',
-        isWhole: tellsProgress(),
+        atWork: ({ device, state, at }) =>
+          state === 'running' ? `${device.name}: ${at}` : undefined,
       })
     : [await benchHere()];
   for (const { report, path } of kept) {
@@ -31,17 +33,6 @@ export async function bench(options: BenchOptions): Promise<void> {
   }
   const devices = kept.map(({ report }) => report);
   if (options.json) process.stdout.write(`${JSON.stringify({ devices })}\n`);
-}
-
-/** Says what each run is at, so that one that never comes back has said where. */
-function tellsProgress(): (report: BenchmarkReport) => boolean {
-  let last = '';
-  return ({ device, state, at }) => {
-    if (state !== 'running') return true;
-    if (at !== last) say(`${device.name}: ${at}`);
-    last = at;
-    return false;
-  };
 }
 
 /** On this computer's own graphics processor, or in software, through Dawn. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DeviceReports } from '../http/device-reports';
 import { isLoopback, type HostServer } from '../http/server';
+import { awaitReports, DevicePageError, type KeptReport } from './awaited-reports';
 import { portNumber, wholeNumber } from './options';
 import { serve, type ServeOptions } from './serve';
 import { UsageError } from './usage-error';
@@ -26,12 +27,6 @@ export function addPageOptions(command: Command): Command {
     .option('--json', 'end standard output with one line of JSON', false);
 }
 
-/** A report, and the file that holds it. */
-export interface KeptReport<Report> {
-  readonly report: Report;
-  readonly path: string;
-}
-
 /** A page that reports, and how to ask for it. */
 export interface ReportingPage<Report extends { readonly type: 'report' }> {
   readonly reports: (server: HostServer) => DeviceReports<Report>;
@@ -39,13 +34,8 @@ export interface ReportingPage<Report extends { readonly type: 'report' }> {
   readonly verb: string;
   readonly headlessPath: string;
   readonly devicePath: string;
-  /** Whether nothing more comes; every report is whole where absent. */
-  readonly isWhole?: (report: Report) => boolean;
-}
-
-/** A device could not do what its page is for. */
-export class DevicePageError extends Error {
-  override readonly name = 'DevicePageError';
+  /** What the device is at, where more will come; every report is whole where absent. */
+  readonly atWork?: (report: Report) => string | undefined;
 }
 
 /** Whether the command runs in pages at all. Throws UsageError when asked for both kinds. */
@@ -64,7 +54,7 @@ export async function reportsFromPages<Report extends { readonly type: 'report' 
   const server = await serve(options);
   try {
     return options.headlessWorker
-      ? [await fromHeadlessBrowser(server, page)]
+      ? await fromHeadlessBrowser(server, page)
       : await fromDevices(server, page, options);
   } finally {
     await server.close();
@@ -73,20 +63,17 @@ export async function reportsFromPages<Report extends { readonly type: 'report' 
 
 async function fromHeadlessBrowser<Report extends { readonly type: 'report' }>(
   server: HostServer,
-  { reports, verb, headlessPath, isWhole = () => true }: ReportingPage<Report>,
-): Promise<KeptReport<Report>> {
+  { reports, verb, headlessPath, atWork = () => undefined }: ReportingPage<Report>,
+): Promise<KeptReport<Report>[]> {
   const { startHeadlessWorker } = await import('../headless/headless-worker');
-  const reported = new Promise<KeptReport<Report>>((resolve, reject) => {
-    const received = reports(server);
-    received.onReport = (report, path) => {
-      if (isWhole(report)) resolve({ report, path });
-    };
-    received.onFailure = ({ reason, detail }) => {
+  const reported = awaitReports(reports(server), 1, atWork, say);
+  const failed = new Promise<never>((_, reject) => {
+    reports(server).onFailure = ({ reason, detail }) => {
       reject(new DevicePageError(`the page could not ${verb} (${reason}): ${detail}`));
     };
   });
   // Handled below, but the browser may fail first.
-  reported.catch(() => undefined);
+  for (const early of [reported, failed]) early.catch(() => undefined);
   const phone = await startHeadlessWorker({
     url: new URL(headlessPath, server.url).href,
     onPageError: (text) => say(`page: ${text}`),
@@ -97,7 +84,7 @@ async function fromHeadlessBrowser<Report extends { readonly type: 'report' }>(
       throw new DevicePageError(`the headless browser is gone: ${reason}`);
     });
     gone.catch(() => undefined);
-    return await Promise.race([reported, gone]);
+    return await Promise.race([reported, failed, gone]);
   } finally {
     await phone.close();
   }
@@ -106,7 +93,7 @@ async function fromHeadlessBrowser<Report extends { readonly type: 'report' }>(
 /** Waits for as many reports as were asked for; a device that can't is named, and waited on. */
 async function fromDevices<Report extends { readonly type: 'report' }>(
   server: HostServer,
-  { reports, verb, devicePath, isWhole = () => true }: ReportingPage<Report>,
+  { reports, verb, devicePath, atWork = () => undefined }: ReportingPage<Report>,
   { waitFor = 1, listen }: PageOptions,
 ): Promise<KeptReport<Report>[]> {
   say(`Open on the device: ${new URL(devicePath, server.url).href}`);
@@ -115,18 +102,11 @@ async function fromDevices<Report extends { readonly type: 'report' }>(
       '  It listens on this computer alone: a browser here can open it, a phone can not. --listen 0.0.0.0 opens it to the network, and serves the https that phones need for WebGPU.',
     );
   }
-  const kept: KeptReport<Report>[] = [];
-  return new Promise((resolve) => {
-    const received = reports(server);
-    received.onFailure = ({ reason, detail, agent }) => {
-      say(`A device could not ${verb} (${reason}): ${detail}; ${agent}`);
-    };
-    received.onReport = (report, path) => {
-      if (!isWhole(report)) return;
-      kept.push({ report, path });
-      if (kept.length >= waitFor) resolve(kept);
-    };
-  });
+  const received = reports(server);
+  received.onFailure = ({ reason, detail, agent }) => {
+    say(`A device could not ${verb} (${reason}): ${detail}; ${agent}`);
+  };
+  return awaitReports(received, waitFor, atWork, say);
 }
 
 export function say(text: string): void {

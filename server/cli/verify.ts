@@ -8,7 +8,8 @@ import {
 import type { CaseResult } from '../../runtime/verify/run';
 import { Verifications } from '../http/verification';
 import { DeviceProgress } from './device-progress';
-import { asksPages, reportsFromPages, say, type KeptReport, type PageOptions } from './from-pages';
+import type { KeptReport } from './awaited-reports';
+import { asksPages, reportsFromPages, say, type PageOptions } from './from-pages';
 import { verificationTable } from './verification-table';
 
 /** What `tandem verify` was asked for. */
