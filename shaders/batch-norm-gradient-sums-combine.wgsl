@@ -1,16 +1,18 @@
 // Sums of batch norm's backward, second half: joins the chunks and adds to the parameters' gradients
 //
-// dBias += sum of dy, dWeight += sum of dy xhat. The order is fixed: each thread sums every 64th
-// chunk, then a tree.
+// dBias += sum of dy, dWeight += sum of dy xhat. The order is fixed: each of a block's `lanes`
+// threads sums every `lanes`th chunk, then a tree.
 //
 // partials      [chunks][blocks][2] vec4f, by `batch-norm-gradient-sums`
 // sums          [blocks][2] vec4f: sum of dy, sum of dy xhat
 // dWeight, dBias  [blocks] vec4f
-// dispatch      one workgroup of 64 a block
+// lanes         a power of two up to 64
+// dispatch      `lanes` threads a block
 
 struct Params {
   blocks: u32,
   chunks: u32,
+  lanes: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,39 +24,45 @@ struct Params {
 var<workgroup> plain: array<vec4f, 64>;
 var<workgroup> along: array<vec4f, 64>;
 
-fn join(lane: u32, width: u32) {
+// The same for all threads of a workgroup, which hold as many blocks as they have room for.
+fn join(place: u32, lane: u32, width: u32) {
+  if (width >= params.lanes) {
+    return;
+  }
   workgroupBarrier();
   if (lane < width) {
-    plain[lane] += plain[lane + width];
-    along[lane] += along[lane + width];
+    plain[place] += plain[place + width];
+    along[place] += along[place + width];
   }
 }
 
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) place: u32,
 ) {
-  let block = group.x;
+  let lane = place & (params.lanes - 1u);
+  // Threads behind the last block go with the others, whose barriers they have to reach.
+  let block = (group.x * 64u + place) / params.lanes;
   var first = vec4f(0.0);
   var second = vec4f(0.0);
-  for (var chunk = lane; chunk < params.chunks; chunk += 64u) {
-    let place = 2u * (chunk * params.blocks + block);
-    first += partials[place];
-    second += partials[place + 1u];
+  for (var chunk = lane; chunk < params.chunks; chunk += params.lanes) {
+    let pair = 2u * (chunk * params.blocks + block);
+    first += partials[pair];
+    second += partials[pair + 1u];
   }
-  plain[lane] = first;
-  along[lane] = second;
-  join(lane, 32u);
-  join(lane, 16u);
-  join(lane, 8u);
-  join(lane, 4u);
-  join(lane, 2u);
-  join(lane, 1u);
-  if (lane == 0u) {
-    sums[2u * block] = plain[0];
-    sums[2u * block + 1u] = along[0];
-    dBias[block] += plain[0];
-    dWeight[block] += along[0];
+  plain[place] = first;
+  along[place] = second;
+  join(place, lane, 32u);
+  join(place, lane, 16u);
+  join(place, lane, 8u);
+  join(place, lane, 4u);
+  join(place, lane, 2u);
+  join(place, lane, 1u);
+  if (lane == 0u && block < params.blocks) {
+    sums[2u * block] = plain[place];
+    sums[2u * block + 1u] = along[place];
+    dBias[block] += plain[place];
+    dWeight[block] += along[place];
   }
 }

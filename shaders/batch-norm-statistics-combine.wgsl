@@ -2,18 +2,21 @@
 //
 // Two sets of n and m values with means a and b and sums of squared deviations A and B join as
 //   d = b - a, mean = a + d m / (n + m), squares = A + B + d^2 n m / (n + m)
-// (Chan, Golub, LeVeque 1979). The order is fixed: each thread joins every 64th chunk, then a tree.
+// (Chan, Golub, LeVeque 1979). The order is fixed: each of a block's `lanes` threads joins every
+// `lanes`th chunk, then a tree.
 // Biased variance normalises; running_var takes the unbiased one, as in PyTorch.
 //
 // partials    [chunks][blocks][2] vec4f, by `batch-norm-statistics`
 // runningMean, runningVar  [blocks] vec4f, moved in place by `momentum`
 // statistics  [blocks][2] vec4f: mean, 1 / sqrt(variance + epsilon)
 // pixels      N H W; chunk j has `pixelsPerChunk` of them, one more if j < `longerChunks`
-// dispatch    one workgroup of 64 a block
+// lanes       a power of two up to 64
+// dispatch    `lanes` threads a block
 
 struct Params {
   blocks: u32,
   chunks: u32,
+  lanes: u32,
   pixels: u32,
   pixelsPerChunk: u32,
   longerChunks: u32,
@@ -31,51 +34,58 @@ var<workgroup> means: array<vec4f, 64>;
 var<workgroup> squares: array<vec4f, 64>;
 var<workgroup> counts: array<f32, 64>;
 
-fn join(lane: u32, width: u32) {
+// The same for all threads of a workgroup, which hold as many blocks as they have room for.
+fn join(place: u32, lane: u32, width: u32) {
+  if (width >= params.lanes) {
+    return;
+  }
   workgroupBarrier();
   if (lane < width) {
-    let count = counts[lane] + counts[lane + width];
-    let share = counts[lane + width] / max(count, 1.0);
-    let difference = means[lane + width] - means[lane];
-    means[lane] += difference * share;
-    squares[lane] += squares[lane + width] + difference * difference * (share * counts[lane]);
-    counts[lane] = count;
+    let other = place + width;
+    let count = counts[place] + counts[other];
+    let share = counts[other] / max(count, 1.0);
+    let difference = means[other] - means[place];
+    means[place] += difference * share;
+    squares[place] += squares[other] + difference * difference * (share * counts[place]);
+    counts[place] = count;
   }
 }
 
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) place: u32,
 ) {
-  let block = group.x;
+  let lane = place & (params.lanes - 1u);
+  // Threads behind the last block go with the others, whose barriers they have to reach.
+  let block = (group.x * 64u + place) / params.lanes;
   var count = 0.0;
   var mean = vec4f(0.0);
   var square = vec4f(0.0);
-  for (var chunk = lane; chunk < params.chunks; chunk += 64u) {
-    let place = 2u * (chunk * params.blocks + block);
+  for (var chunk = lane; chunk < params.chunks; chunk += params.lanes) {
+    let pair = 2u * (chunk * params.blocks + block);
     let size = f32(params.pixelsPerChunk + select(0u, 1u, chunk < params.longerChunks));
     count += size;
     let share = size / count;
-    let difference = partials[place] - mean;
+    let difference = partials[pair] - mean;
     mean += difference * share;
-    square += partials[place + 1u] + difference * difference * (share * (count - size));
+    square += partials[pair + 1u] + difference * difference * (share * (count - size));
   }
-  counts[lane] = count;
-  means[lane] = mean;
-  squares[lane] = square;
-  join(lane, 32u);
-  join(lane, 16u);
-  join(lane, 8u);
-  join(lane, 4u);
-  join(lane, 2u);
-  join(lane, 1u);
-  if (lane == 0u) {
-    let variance = squares[0] / f32(params.pixels);
-    let unbiased = squares[0] / f32(max(params.pixels, 2u) - 1u);
-    statistics[2u * block] = means[0];
+  counts[place] = count;
+  means[place] = mean;
+  squares[place] = square;
+  join(place, lane, 32u);
+  join(place, lane, 16u);
+  join(place, lane, 8u);
+  join(place, lane, 4u);
+  join(place, lane, 2u);
+  join(place, lane, 1u);
+  if (lane == 0u && block < params.blocks) {
+    let variance = squares[place] / f32(params.pixels);
+    let unbiased = squares[place] / f32(max(params.pixels, 2u) - 1u);
+    statistics[2u * block] = means[place];
     statistics[2u * block + 1u] = inverseSqrt(variance + params.epsilon);
-    runningMean[block] += params.momentum * (means[0] - runningMean[block]);
+    runningMean[block] += params.momentum * (means[place] - runningMean[block]);
     runningVar[block] += params.momentum * (unbiased - runningVar[block]);
   }
 }

@@ -7,7 +7,16 @@ const tailDropped: Mutation = [
   'index + 1u >= params.count',
 ];
 const barrierMissing: Mutation = ['the barrier missing', '  workgroupBarrier();\n', ''];
-const treeCutShort: Mutation = ['the last step of the tree dropped', '  join(lane, 1u);\n', ''];
+const treeCutShort: Mutation = [
+  'the last step of the tree dropped',
+  '  join(place, lane, 1u);\n',
+  '',
+];
+const blocksMixed: Mutation = [
+  'one block a workgroup',
+  '(group.x * 64u + place) / params.lanes',
+  'group.x',
+];
 
 /**
  * Kernels made wrong on purpose, by the name of their file: what a slip of the pen, a missing
@@ -41,10 +50,11 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     mutations: [
       barrierMissing,
       treeCutShort,
+      blocksMixed,
       [
-        'chunks behind the first 64 dropped',
+        'chunks behind the first of each lane dropped',
         'chunk < params.chunks',
-        'chunk < min(64u, params.chunks)',
+        'chunk < min(params.lanes, params.chunks)',
       ],
       ['biased running variance', 'max(params.pixels, 2u) - 1u', 'params.pixels'],
       ['longer chunks forgotten', 'select(0u, 1u, chunk', 'select(0u, 0u, chunk'],
@@ -88,6 +98,7 @@ export const mutatedKernels: Readonly<Record<string, MutatedKernel>> = {
     mutations: [
       barrierMissing,
       treeCutShort,
+      blocksMixed,
       ['overwrites the weight’s gradient', 'dWeight[block] += along', 'dWeight[block] = along'],
       ['overwrites the bias’s gradient', 'dBias[block] += plain', 'dBias[block] = plain'],
     ],

@@ -29,6 +29,7 @@ export const combineStatisticsKernel = defineKernel({
       uniform: d.struct({
         blocks: d.u32,
         chunks: d.u32,
+        lanes: d.u32,
         pixels: d.u32,
         pixelsPerChunk: d.u32,
         longerChunks: d.u32,
@@ -92,7 +93,7 @@ export const combineGradientSumsKernel = defineKernel({
   name: 'batch-norm-gradient-sums-combine',
   code: combineGradientSumsCode,
   entries: {
-    params: { uniform: d.struct({ blocks: d.u32, chunks: d.u32 }) },
+    params: { uniform: d.struct({ blocks: d.u32, chunks: d.u32, lanes: d.u32 }) },
     partials: { storage: vectors },
     sums: { storage: vectors, access: 'mutable' },
     dWeight: { storage: vectors, access: 'mutable' },

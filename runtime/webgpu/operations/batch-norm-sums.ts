@@ -15,12 +15,20 @@ const reductionThreads = 8192;
 /** Fewer pixels than this don't pay for a chunk of their own. */
 const minPixelsPerChunk = 8;
 
+/** So many chunks, where there are more, are joined by one thread; trees cost barriers. */
+const chunksPerLane = 4;
+
+/** Of the workgroups that join chunks. */
+const maxLanes = 64;
+
 /** How the kernels divide a value: see `batch-norm-statistics.wgsl` for the chunks. */
 interface Division {
   readonly count: number;
   readonly blocks: number;
   readonly pixels: number;
   readonly chunks: number;
+  /** Threads that join a block's chunks. */
+  readonly lanes: number;
   /** Of the kernels in which a thread does four vectors of one block. */
   readonly elementThreads: number;
 }
@@ -29,11 +37,13 @@ export function divide(layout: ValueLayout): Division {
   const { batch, height, width, blocks } = layout;
   const pixels = batch * height * width;
   const wanted = Math.ceil(reductionThreads / blocks);
+  const chunks = Math.min(wanted, Math.ceil(pixels / minPixelsPerChunk));
   return {
     count: vectorCount(layout),
     blocks,
     pixels,
-    chunks: Math.min(wanted, Math.ceil(pixels / minPixelsPerChunk)),
+    chunks,
+    lanes: Math.min(maxLanes, 2 ** Math.ceil(Math.log2(Math.ceil(chunks / chunksPerLane)))),
     elementThreads: Math.ceil(pixels / 4) * blocks,
   };
 }
@@ -41,7 +51,7 @@ export function divide(layout: ValueLayout): Division {
 /** Reads the input once for its statistics, and moves the running ones. */
 export function takeStatistics(operation: BatchNorm, context: OperationContext): Dispatch[] {
   const x = context.value(operation.input);
-  const { count, blocks, pixels, chunks } = divide(x.layout);
+  const { count, blocks, pixels, chunks, lanes } = divide(x.layout);
   const { epsilon, momentum } = operation;
   const partials = partialsOf(operation, context, blocks * chunks);
   return [
@@ -54,6 +64,7 @@ export function takeStatistics(operation: BatchNorm, context: OperationContext):
       params: {
         blocks,
         chunks,
+        lanes,
         pixels,
         pixelsPerChunk: Math.floor(pixels / chunks),
         longerChunks: pixels % chunks,
@@ -66,7 +77,7 @@ export function takeStatistics(operation: BatchNorm, context: OperationContext):
         runningVar: context.tensor(operation.runningVar),
         statistics: statisticsOf(operation, context, blocks),
       },
-      threads: blocks * 64,
+      threads: blocks * lanes,
     }),
   ];
 }
@@ -75,17 +86,17 @@ export function takeStatistics(operation: BatchNorm, context: OperationContext):
 export function combineGradientSums(
   operation: BatchNorm,
   context: OperationContext,
-  { blocks, chunks }: Division,
+  { blocks, chunks, lanes }: Division,
 ): Dispatch {
   return dispatch(combineGradientSumsKernel, {
-    params: { blocks, chunks },
+    params: { blocks, chunks, lanes },
     regions: {
       partials: partialsOf(operation, context, blocks * chunks),
       sums: gradientSumsOf(operation, context, blocks),
       dWeight: context.tensorGradient(operation.weight),
       dBias: context.tensorGradient(operation.bias),
     },
-    threads: blocks * 64,
+    threads: blocks * lanes,
   });
 }
 
