@@ -42,6 +42,19 @@ test('the full set has the networks’ convolutions at the shapes of 224x224 pic
   );
 });
 
+test.each(caseSets)(
+  'where a device has f16, the %s set has the networks’ shapes in it too',
+  (set) => {
+    const ids = new Set(verificationCases(set, nothingGolden, true).map(idOf));
+    const single = verificationCases(set, nothingGolden, false);
+    const ofImages = single.filter(
+      ({ op, shape }) => /^(convolution|batch norm)$/.test(op) && /^1x/.test(shape),
+    );
+    expect(ofImages.length).toBeGreaterThan(30);
+    for (const { op, shape } of ofImages) expect(ids, shape).toContain(`${op} (f16), ${shape}`);
+  },
+);
+
 test('the quick set has the same channels, kernels and strides as the full one', () => {
   const [quick, full] = caseSets.map((set) =>
     verificationCases(set, nothingGolden, true)
