@@ -41,6 +41,17 @@ test('layer3.3 to the head, micro-batches of 16 at 224 x 224, two in flight', ()
   expect(totalBytes(layOut().memory)).toBe(433_509_464);
 });
 
+test('kept is what a gradient reads, and no more: nothing is left for working in place', () => {
+  const { memory } = layOut({ splitsBackward: false });
+  // Each block's convolutions (batch norm's gradient) and ReLUs (the next weight gradient); layer4.0
+  // has one convolution more. Batch norm and sum are never stored.
+  const values = 4 * 16 * ((1 + 3 * 4) * 256 * 14 * 14 + (5 + 2 * 4) * 512 * 7 * 7);
+  const pooled = 4 * 16 * 512;
+  const statistics = 8 * (6 * 256 + 7 * 512);
+  const lossGradient = 4 * 16 * 1000;
+  expect(memory.activations).toBe(2 * (values + pooled + statistics + lossGradient));
+});
+
 test('recomputation keeps what the units read, their statistics and the gradient of the loss', () => {
   const { memory } = layOut({ splitsBackward: false, recompute: everyUnit });
   const blocks = 4 * 16 * (4 * 256 * 14 * 14 + 3 * 512 * 7 * 7);
