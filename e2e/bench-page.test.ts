@@ -45,7 +45,7 @@ test('a device opens the page, is measured, is asked about hiding, and the host 
 
   await phone.shows('finished');
   await phone.says(/The computer keeps this result as runs\/bench-/);
-  await phone.says(/layer4: 3x3, 512 to 512/);
+  await phone.says(/layer1: 3x3, 64 to 64/);
   await phone.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await phone.press('Copy');
   await phone.says(/Copied\./);

@@ -17,7 +17,7 @@ export interface MadeEngine {
 export async function makeEngine({
   engine,
   memoryBytes,
-  timesTiles,
+  tilesMs,
 }: StartOrder): Promise<MadeEngine> {
   if (engine === 'reference') {
     // Loaded only where it is asked for.
@@ -31,9 +31,13 @@ export async function makeEngine({
     {
       ...requested,
       ...(memoryBytes !== undefined && { memoryBytes }),
-      ...(timesTiles && { software: false }),
+      ...(tilesMs !== undefined && { software: false }),
     },
-    { store: await openTileStore(), now: () => performance.now() },
+    {
+      store: await openTileStore(),
+      now: () => performance.now(),
+      ...(tilesMs !== undefined && { budget: tilesMs }),
+    },
   );
   return {
     engine: made,

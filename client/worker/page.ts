@@ -5,7 +5,7 @@ import { findObstacle } from './obstacle';
 import { ScreenWakeLock, type ScreenState } from './screen-wake-lock';
 import { rememberStart, wasStarted } from './start-memory';
 import { StatusView } from './view';
-import { engineName, timesTiles, type FromWorker, type ToWorker } from './worker-message';
+import { engineName, tilesMs, type FromWorker, type ToWorker } from './worker-message';
 
 /*
  * The main thread shows and decides; link and engine live in the Web Worker. This file and what it
@@ -137,7 +137,7 @@ class WorkerPage {
       instance: this.#instance,
       code: codeOf(location.hash),
       memoryBytes: memoryBudget(navigator, location.search),
-      timesTiles: timesTiles(location.search),
+      tilesMs: tilesMs(location.search),
     });
     this.#tellSight();
   }

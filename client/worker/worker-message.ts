@@ -8,8 +8,8 @@ export interface StartOrder {
   readonly code: string | undefined;
   /** All that the stage may take on the device; undefined where nobody knows. */
   readonly memoryBytes: number | undefined;
-  /** Whether to time kernels in software too, where the choice is known. */
-  readonly timesTiles: boolean;
+  /** Milliseconds to time kernels in, in software too; where undefined, on a real GPU alone. */
+  readonly tilesMs: number | undefined;
 }
 
 /** What the page says to its Web Worker, which holds engine and link. */
@@ -48,7 +48,8 @@ export function engineName(search: string): EngineName {
   return new URLSearchParams(search).get('engine') === 'reference' ? 'reference' : 'webgpu';
 }
 
-/** `?time-tiles` in the page's address, for a look at the tuning without a graphics processor. */
-export function timesTiles(search: string): boolean {
-  return new URLSearchParams(search).has('time-tiles');
+/** `?time-tiles=MS` in the page's address: so long at most, and without a graphics processor too. */
+export function tilesMs(search: string): number | undefined {
+  const text = new URLSearchParams(search).get('time-tiles');
+  return text === null ? undefined : Number(text);
 }

@@ -142,8 +142,8 @@ function chunksOf({ operation, input, output }: ConvolutionShape) {
   const rows = output.batch * output.height;
   const pairs = Math.ceil(input.blocks / 2) * Math.ceil(output.blocks / 2);
   const wanted = Math.ceil(wantedThreads / (operation.kernel ** 2 * pairs));
-  const enough = Math.min(rows, Math.ceil(minPixelsPerChunk / output.width));
-  const rowsPerChunk = Math.max(enough, Math.ceil(rows / wanted));
+  const most = Math.max(1, Math.floor((rows * output.width) / minPixelsPerChunk));
+  const rowsPerChunk = Math.ceil(rows / Math.min(wanted, most));
   return { rows, rowsPerChunk, chunks: Math.ceil(rows / rowsPerChunk) };
 }
 
