@@ -13,7 +13,7 @@ test('npm start learns the shapes: 95% of the pictures that it has not trained o
   const folder = await emptyFolder();
   const ended = await runTandem(folder, ...options, '--port', '0', '--json');
   const result = trainResultOf(ended);
-  expect(result.evaluations).toHaveLength(8);
+  expect(result.evaluations).toHaveLength(6);
   const last = result.evaluations.at(-1);
   expect(last?.count).toBe(600);
   expect(last?.accuracy).toBeGreaterThanOrEqual(0.95);
