@@ -28,7 +28,7 @@ import {
 import { shapeOf, stageInput } from './graphs/stage-graph';
 import { InFlight, type MicroBatch, type Values } from './in-flight';
 import { KeptSessions } from './kept-sessions';
-import { findBlockSize } from './onnx/blocked-layout';
+import { findBlockSize } from './onnx/block-size';
 import { smoothedTargets, softmaxCrossEntropy } from './operations/softmax-cross-entropy';
 import type { StageSessions } from './stage-sessions';
 import { StageState } from './stage-state';

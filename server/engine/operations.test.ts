@@ -3,7 +3,7 @@ import type { BatchNorm, Operation } from '../../runtime/model/graph';
 import { outputShapeOf } from '../../runtime/model/graph';
 import { ReferenceStage } from '../../runtime/reference/stage';
 import type { Shape } from '../../runtime/tensor';
-import { findBlockSize } from './onnx/blocked-layout';
+import { findBlockSize } from './onnx/block-size';
 import { OnnxEngine } from './onnx-engine';
 import { at64, normal, randomState, relativeError, specOf, unitOf } from './stage-fixture';
 
@@ -63,14 +63,26 @@ const cases: [string, Operation, Shape, number][] = [
   ['batch norm', batchNorm(7), [7, 5, 3], 3],
   ['batch norm, enough pixels for sums by convolution', batchNorm(7), [7, 13, 11], 3],
   ['batch norm, one pixel', batchNorm(4), [4, 1, 1], 5],
+  ['batch norm, two blocks', batchNorm(32), [32, 7, 5], 3],
+  ['batch norm, a block of one pixel', batchNorm(16), [16, 1, 1], 5],
   ['batch norm of features', batchNorm(6), [6], 5],
   ['relu', { kind: 'relu', ...ends }, [5, 3, 7], 3],
+  ['relu, a block', { kind: 'relu', ...ends }, [16, 3, 7], 3],
   ['relu of features', { kind: 'relu', ...ends }, [9], 3],
   ['add', { kind: 'add', ...ends, other: 'input' }, [5, 3, 7], 3],
+  ['add, two blocks', { kind: 'add', ...ends, other: 'input' }, [32, 3, 7], 3],
   ['max pool', maxPool, [3, 8, 9], 2],
+  ['max pool, two blocks', maxPool, [32, 8, 6], 2],
+  ['max pool, two blocks, odd size', maxPool, [32, 9, 7], 2],
   ['max pool, one pixel', maxPool, [3, 1, 1], 2],
   ['padded shortcut', { ...padShortcut, stride: 2 }, [6, 8, 8], 2],
   ['padded shortcut, odd size', { ...padShortcut, stride: 2 }, [6, 5, 7], 3],
+  [
+    'padded shortcut, from one block to two',
+    { ...padShortcut, inChannels: 16, outChannels: 32, stride: 2 },
+    [16, 6, 8],
+    2,
+  ],
   [
     'padded shortcut, odd width to the side',
     { ...padShortcut, outChannels: 8, stride: 1 },
@@ -78,6 +90,7 @@ const cases: [string, Operation, Shape, number][] = [
     2,
   ],
   ['global average pool', { kind: 'globalAveragePool', ...ends }, [11, 5, 3], 3],
+  ['global average pool, two blocks', { kind: 'globalAveragePool', ...ends }, [32, 5, 3], 3],
   [
     'linear',
     { kind: 'linear', ...ends, weight: 'w', bias: 'b', inFeatures: 13, outFeatures: 5 },
@@ -86,13 +99,11 @@ const cases: [string, Operation, Shape, number][] = [
   ],
 ];
 
-/** All operations as the engine runs them, and the convolutions by standard operators too. */
-const runs = [
-  ...cases.map(([name, ...rest]) => [name, engine, ...rest] as const),
-  ...cases
-    .filter(([, { kind }]) => kind === 'convolution')
-    .map(([name, ...rest]) => [`${name}, standard operators`, standard, ...rest] as const),
-];
+/** In blocks where the channels fill them, and by standard operators alone. */
+const runs = cases.flatMap(([name, ...rest]) => [
+  [name, engine, ...rest] as const,
+  [`${name}, standard operators`, standard, ...rest] as const,
+]);
 
 test.each(runs)('%s', async (_name, engine, operation, inputShape, samples) => {
   const units = [unitOf([operation])];

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { wholeNumber } from '../../../server/cli/options';
 import { defaultNumThreads, describeCpu } from '../../../server/engine/cpu';
-import { findBlockSize } from '../../../server/engine/onnx/blocked-layout';
+import { findBlockSize } from '../../../server/engine/onnx/block-size';
 import { maxRelativeError } from './compare';
 import { Contestant, ContestantError } from './contestant';
 import { forwardFlops, trainingFlops } from './flops';

@@ -1,14 +1,16 @@
-import type { Operation } from '../../../runtime/model/graph';
-import { ModelBuilder, type Value } from '../onnx/model-builder';
-import { elementWise } from '../onnx/operators';
+import type { BatchNorm, Operation } from '../../../runtime/model/graph';
+import { blocked, laidOut, layoutOf, memory, plain, type LaidOut } from '../onnx/layout';
+import { ModelBuilder } from '../onnx/model-builder';
+import { add } from '../operations/add';
 import {
   batchNormGradients,
   batchStatistics,
-  centred,
+  centredBy,
   type BatchNormGradients,
   type Statistics,
 } from '../operations/batch-norm';
 import {
+  addsSum,
   convolutionInputGradient,
   convolutionWeightGradient,
   forwardWeightOrder,
@@ -16,15 +18,11 @@ import {
 } from '../operations/convolution';
 import { globalAveragePoolInputGradient } from '../operations/global-average-pool';
 import { linearInputGradient, linearWeightGradient } from '../operations/linear';
-import {
-  maxPoolInputGradient,
-  maxPoolWithIndices,
-  type MaxPoolWithIndices,
-} from '../operations/max-pool';
+import { maxPoolInputGradient } from '../operations/max-pool';
 import { padShortcutInputGradient } from '../operations/pad-shortcut';
 import { reluInputGradient } from '../operations/relu';
 import { logitsGradient } from '../operations/softmax-cross-entropy';
-import { forwardOf, stateInput, weightInput, type Scope } from './forward-graph';
+import { forwardOf } from './forward-graph';
 import {
   gradientName,
   inputGradientName,
@@ -37,9 +35,9 @@ import {
   varianceName,
   type BuiltGraph,
 } from './names';
-import { shapeOf, stageInput, type StageGraph } from './stage-graph';
-
-type OfKind<Kind extends Operation['kind']> = Extract<Operation, { kind: Kind }>;
+import { remember } from './remember';
+import { scopeOf, stateInput, weightInput, type Scope } from './scope';
+import { readersOf, shapeOf, stageInput, type StageGraph } from './stage-graph';
 
 /**
  * `whole`: everything. `input`: the input gradient, the batch norms' parameter gradients, and the
@@ -84,31 +82,23 @@ class BackwardBuilder {
   readonly #part: BackwardPart;
   readonly #batchSize: number;
   readonly #scope: Scope;
-  readonly #producers: ReadonlyMap<string, Operation>;
-  readonly #values = new Map<string, Value>();
-  readonly #statistics = new Map<string, Statistics>();
-  readonly #centred = new Map<string, Value>();
-  readonly #gradients = new Map<string, Value>();
+  readonly #gradients = new Map<string, LaidOut>();
   readonly #batchNorms = new Map<Operation, BatchNormGradients>();
-  readonly #maxPools = new Map<Operation, MaxPoolWithIndices>();
 
   constructor(stage: StageGraph, part: BackwardPart, batchSize: number) {
     this.#graph = new ModelBuilder(`backward ${part}`);
     this.#stage = stage;
     this.#part = part;
     this.#batchSize = batchSize;
-    this.#producers = new Map(stage.operations.map((operation) => [operation.output, operation]));
-    this.#scope = {
-      graph: this.#graph,
-      stage,
-      value: (name) => this.#value(name),
-      statistics: (operation) =>
-        remember(this.#statistics, operation.input, () => this.#statisticsOf(operation)),
-    };
+    this.#scope = scopeOf(this.#graph, stage, {
+      value: (scope, name) => this.#valueOf(scope, name),
+      statistics: ({ value }, operation) => this.#statisticsOf(operation, value(operation.input)),
+    });
   }
 
   addParameterGradients(operation: Operation): void {
     const graph = this.#graph;
+    const { value } = this.#scope;
     const { input, output } = operation;
     if (operation.kind === 'batchNorm' && this.#part !== 'weight') {
       const { weight, bias } = this.#batchNorm(operation);
@@ -118,61 +108,83 @@ class BackwardBuilder {
     if (operation.kind !== 'convolution' && operation.kind !== 'linear') return;
     const outputGradient = this.#gradient(output);
     if (this.#part === 'input') {
-      if (!this.#isStageOutput(output)) graph.output(valueGradientName(output), outputGradient);
+      if (!this.#isStageOutput(output)) {
+        graph.output(valueGradientName(output), memory(outputGradient));
+      }
     } else if (operation.kind === 'convolution') {
-      const value = this.#value(input);
       const order = forwardWeightOrder(operation, this.#stage.blockSize);
-      const gradient = convolutionWeightGradient(graph, operation, value, outputGradient, order);
+      const gradient = convolutionWeightGradient(
+        graph,
+        operation,
+        value(input),
+        outputGradient,
+        order,
+      );
       graph.output(gradientName(operation.weight), gradient);
     } else {
-      const value = this.#value(input);
-      const { weight, bias } = linearWeightGradient(graph, value, outputGradient);
+      const [x, dy] = [plain(graph, value(input)), plain(graph, outputGradient)];
+      const { weight, bias } = linearWeightGradient(graph, x, dy);
       graph.output(gradientName(operation.weight), weight);
       graph.output(gradientName(operation.bias), bias);
     }
   }
 
   addInputGradient(): void {
-    this.#graph.output(inputGradientName, this.#gradient(stageInput));
+    this.#graph.output(inputGradientName, plain(this.#graph, this.#gradient(stageInput)));
   }
 
   finish(): BuiltGraph {
-    if (this.#part === 'step') this.#graph.output(outputName, this.#value(this.#stage.output));
-    const { inputs, outputs } = this.#graph;
-    return { model: this.#graph.encode(), inputs, outputs };
+    const graph = this.#graph;
+    const { value } = this.#scope;
+    if (this.#part === 'step') graph.output(outputName, plain(graph, value(this.#stage.output)));
+    return { model: graph.encode(), inputs: graph.inputs, outputs: graph.outputs };
   }
 
-  #value(name: string): Value {
-    return remember(this.#values, name, () => {
-      const producer = this.#producers.get(name);
-      if (!producer || (this.#part !== 'step' && isSaved(producer))) {
-        return this.#graph.input(savedName(name), shapeOf(this.#stage, name));
-      }
-      if (producer.kind === 'maxPool' && this.#part !== 'weight') {
-        return this.#maxPool(producer).output;
-      }
-      return forwardOf(this.#scope, producer);
-    });
+  #valueOf(scope: Scope, name: string): LaidOut {
+    const producer = this.#stage.producers.get(name);
+    if (!producer) return this.#graph.input(savedName(name), shapeOf(this.#stage, name));
+    if (this.#part === 'step' || !isSaved(producer)) return forwardOf(scope, name);
+    return this.#handedOver(savedName(name), name);
   }
 
-  #gradient(name: string): Value {
-    return remember(this.#gradients, name, () => {
-      const shape = shapeOf(this.#stage, name);
-      const fromBehind = (): Value =>
-        this.#part === 'step' ? this.#lossGradient() : this.#graph.input(outputGradientName, shape);
-      if (this.#isStageOutput(name)) return fromBehind();
-      if (this.#part === 'weight') return this.#graph.input(valueGradientName(name), shape);
-      const parts = this.#stage.operations
-        .toReversed()
-        .flatMap((operation) => this.#partsOfGradient(operation, name));
-      if (name === this.#stage.output) parts.unshift(fromBehind());
-      if (parts.length === 0) throw new Error(`nothing in the stage reads '${name}'`);
-      return parts.reduce((sum, part) => elementWise(this.#graph, 'Add', sum, part));
-    });
+  /** A value or its gradient from another graph, in the layout that it has all through the stage. */
+  #handedOver(input: string, name: string): LaidOut {
+    const shape = shapeOf(this.#stage, name);
+    const value = this.#graph.input(input, shape);
+    const blockSize = layoutOf(shape, this.#stage.blockSize);
+    return blockSize === undefined ? value : blocked(value, blockSize);
+  }
+
+  #gradient(name: string): LaidOut {
+    return remember(this.#gradients, name, () =>
+      laidOut(this.#graph, this.#gradientOf(name), this.#stage.blockSize),
+    );
+  }
+
+  #gradientOf(name: string): LaidOut {
+    if (this.#isStageOutput(name)) return this.#gradientFromBehind();
+    if (this.#part === 'weight') return this.#handedOver(valueGradientName(name), name);
+    const { blockSize, operations, output } = this.#stage;
+    const readers = operations.toReversed();
+    const summing = readers.find(
+      (operation) =>
+        operation.kind === 'convolution' &&
+        operation.input === name &&
+        addsSum(operation, inputGradientWeightOrder(operation, blockSize)),
+    );
+    const parts = readers
+      .filter((operation) => operation !== summing)
+      .flatMap((operation) => this.#partsOfGradient(operation, name));
+    if (name === output) parts.unshift(this.#gradientFromBehind());
+    const [first, ...others] = parts.map((part) => laidOut(this.#graph, part, blockSize));
+    const sum = first && others.reduce((sum, part) => add(this.#graph, sum, part), first);
+    if (summing?.kind === 'convolution') return this.#convolutionGradient(summing, sum);
+    if (!sum) throw new Error(`nothing in the stage reads '${name}'`);
+    return sum;
   }
 
   /** What one operation adds to the gradient of a value; an `add` may read the value twice. */
-  #partsOfGradient(operation: Operation, name: string): Value[] {
+  #partsOfGradient(operation: Operation, name: string): LaidOut[] {
     if (operation.kind === 'add') {
       const reads = [operation.input, operation.other].filter((value) => value === name);
       return reads.map(() => this.#gradient(operation.output));
@@ -180,87 +192,100 @@ class BackwardBuilder {
     return operation.input === name ? [this.#inputGradient(operation)] : [];
   }
 
-  #inputGradient(operation: Exclude<Operation, { kind: 'add' }>): Value {
+  #inputGradient(operation: Exclude<Operation, { kind: 'add' }>): LaidOut {
     const graph = this.#graph;
-    const inputShape = shapeOf(this.#stage, operation.input);
+    const { value } = this.#scope;
     if (operation.kind === 'batchNorm') return this.#batchNorm(operation).input();
+    if (operation.kind === 'convolution') return this.#convolutionGradient(operation);
+    if (operation.kind === 'relu') return this.#reluGradient(operation);
+    const inputShape = shapeOf(this.#stage, operation.input);
     const outputGradient = this.#gradient(operation.output);
     switch (operation.kind) {
-      case 'convolution': {
-        const order = inputGradientWeightOrder(operation, this.#stage.blockSize);
-        const weight = weightInput(this.#scope, operation, order);
-        return convolutionInputGradient(
-          graph,
-          operation,
-          outputGradient,
-          weight,
-          order,
-          inputShape,
-        );
-      }
-      case 'relu':
-        return reluInputGradient(graph, outputGradient, this.#value(operation.output));
-      case 'maxPool': {
-        const { indices } = this.#maxPool(operation);
-        return maxPoolInputGradient(graph, outputGradient, indices, inputShape);
-      }
+      case 'maxPool':
+        return maxPoolInputGradient(graph, operation, outputGradient, value(operation.input));
       case 'padShortcut':
         return padShortcutInputGradient(graph, operation, outputGradient, inputShape);
-      case 'globalAveragePool':
-        return globalAveragePoolInputGradient(graph, outputGradient, inputShape);
+      case 'globalAveragePool': {
+        const { blockSize } = this.#stage;
+        const means = plain(graph, outputGradient);
+        return globalAveragePoolInputGradient(graph, means, inputShape, blockSize);
+      }
       case 'linear': {
         const weight = stateInput(this.#scope, operation.weight);
-        return linearInputGradient(graph, outputGradient, weight);
+        return linearInputGradient(graph, plain(graph, outputGradient), weight);
       }
     }
   }
 
-  #lossGradient(): Value {
-    const logits = this.#value(this.#stage.output);
-    const targets = this.#graph.input(targetsName, logits.shape);
+  /**
+   * Where a max pool alone reads the values, what the ReLU stops is stopped behind the pool: a
+   * window whose largest value is zero passes nothing on, and there are fewer windows than values.
+   */
+  #reluGradient({ output }: Extract<Operation, { kind: 'relu' }>): LaidOut {
+    const { value } = this.#scope;
+    const [pool, ...others] = readersOf(this.#stage, output);
+    if (pool?.kind !== 'maxPool' || others.length > 0 || output === this.#stage.output) {
+      return reluInputGradient(this.#graph, this.#gradient(output), value(output));
+    }
+    const behind = this.#gradient(pool.output);
+    const stopped = reluInputGradient(this.#graph, behind, value(pool.output));
+    return maxPoolInputGradient(this.#graph, pool, stopped, value(output));
+  }
+
+  #convolutionGradient(
+    operation: Extract<Operation, { kind: 'convolution' }>,
+    sum?: LaidOut,
+  ): LaidOut {
+    const order = inputGradientWeightOrder(operation, this.#stage.blockSize);
+    const weight = weightInput(this.#scope, operation, order);
+    const inputShape = shapeOf(this.#stage, operation.input);
+    const outputGradient = this.#gradient(operation.output);
+    return convolutionInputGradient(
+      this.#graph,
+      operation,
+      outputGradient,
+      weight,
+      order,
+      inputShape,
+      sum,
+    );
+  }
+
+  /** The gradient of the stage's output. */
+  #gradientFromBehind(): LaidOut {
+    const { output } = this.#stage;
+    const shape = shapeOf(this.#stage, output);
+    if (this.#part !== 'step') return this.#graph.input(outputGradientName, shape);
+    const logits = plain(this.#graph, this.#scope.value(output));
+    const targets = this.#graph.input(targetsName, shape);
     return logitsGradient(this.#graph, logits, targets, this.#batchSize);
   }
 
-  #statisticsOf({ input, channels }: OfKind<'batchNorm'>): Statistics {
+  #statisticsOf({ input, channels }: BatchNorm, value: LaidOut): Statistics {
+    const graph = this.#graph;
     if (this.#part !== 'step') {
-      return {
-        mean: this.#graph.input(meanName(input), [channels]),
-        variance: this.#graph.input(varianceName(input), [channels]),
-      };
+      const mean = graph.input(meanName(input), [channels]);
+      const variance = graph.input(varianceName(input), [channels]);
+      return { mean, variance, centred: centredBy(graph, value, mean) };
     }
-    const statistics = batchStatistics(this.#graph, this.#value(input));
-    this.#graph.output(meanName(input), statistics.mean);
-    this.#graph.output(varianceName(input), statistics.variance);
+    const statistics = batchStatistics(graph, value);
+    graph.output(meanName(input), statistics.mean);
+    graph.output(varianceName(input), statistics.variance);
     return statistics;
   }
 
-  #batchNorm(operation: OfKind<'batchNorm'>): BatchNormGradients {
+  #batchNorm(operation: BatchNorm): BatchNormGradients {
     return remember(this.#batchNorms, operation, () => {
-      const { mean, variance } = this.#scope.statistics(operation);
-      const xCentred = remember(this.#centred, operation.input, () =>
-        centred(this.#graph, this.#value(operation.input), mean),
-      );
+      const statistics = this.#scope.statistics(operation);
       const weight = stateInput(this.#scope, operation.weight);
       const outputGradient = this.#gradient(operation.output);
-      return batchNormGradients(this.#graph, operation, outputGradient, xCentred, variance, weight);
-    });
-  }
-
-  #maxPool(operation: OfKind<'maxPool'>): MaxPoolWithIndices {
-    return remember(this.#maxPools, operation, () => {
-      const outputShape = shapeOf(this.#stage, operation.output);
-      return maxPoolWithIndices(this.#graph, operation, this.#value(operation.input), outputShape);
+      return batchNormGradients(this.#graph, operation, outputGradient, statistics, weight);
     });
   }
 
   /** Whether the value leaves the stage and nothing within reads it. */
   #isStageOutput(name: string): boolean {
-    const { operations, output } = this.#stage;
-    const isRead = operations.some(
-      (operation) =>
-        operation.input === name || (operation.kind === 'add' && operation.other === name),
-    );
-    return name === output && !isRead;
+    return name === this.#stage.output && readersOf(this.#stage, name).length === 0;
   }
 }
 
@@ -270,12 +295,4 @@ class BackwardBuilder {
  */
 function isSaved({ kind }: Operation): boolean {
   return kind === 'convolution' || kind === 'globalAveragePool';
-}
-
-function remember<Key, Item>(items: Map<Key, Item>, key: Key, make: () => Item): Item {
-  const known = items.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  items.set(key, made);
-  return made;
 }

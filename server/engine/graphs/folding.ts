@@ -1,4 +1,5 @@
 import type { BatchNorm, Convolution, Operation } from '../../../runtime/model/graph';
+import { readersOf } from './stage-graph';
 
 /** A convolution whose output only one batch norm reads: with running statistics they are one. */
 export interface FoldedConvolution {
@@ -13,11 +14,7 @@ export function foldedConvolutions(
   const folded = new Map<string, FoldedConvolution>();
   for (const convolution of operations) {
     if (convolution.kind !== 'convolution') continue;
-    const name = convolution.output;
-    const [reader, ...others] = operations.filter(
-      (operation) =>
-        operation.input === name || (operation.kind === 'add' && operation.other === name),
-    );
+    const [reader, ...others] = readersOf({ operations }, convolution.output);
     if (reader?.kind !== 'batchNorm' || others.length > 0) continue;
     folded.set(reader.output, { convolution, batchNorm: reader });
   }

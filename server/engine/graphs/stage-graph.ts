@@ -14,6 +14,8 @@ import { ShapeError, type Shape } from '../../../runtime/tensor';
  */
 export interface StageGraph {
   readonly operations: readonly Operation[];
+  /** By the value that each writes. */
+  readonly producers: ReadonlyMap<string, Operation>;
   readonly output: string;
   /** Of every value, batch axis first. */
   readonly shapes: ReadonlyMap<string, Shape>;
@@ -45,13 +47,25 @@ export function stageGraph(
     operations.push(...unit.operations.map((operation) => renamed(operation, rename)));
     output = rename(unit.output);
   }
-  return { operations, output, shapes, stateShapes: stateShapesOf(units), blockSize };
+  const producers = new Map(operations.map((operation) => [operation.output, operation]));
+  return { operations, producers, output, shapes, stateShapes: stateShapesOf(units), blockSize };
 }
 
 export function shapeOf(graph: StageGraph, value: string): Shape {
   const shape = graph.shapes.get(value);
   if (!shape) throw new ShapeError(`the stage reads '${value}' before anything writes it`);
   return shape;
+}
+
+/** The operations that read a value. */
+export function readersOf(
+  { operations }: Pick<StageGraph, 'operations'>,
+  value: string,
+): Operation[] {
+  return operations.filter(
+    (operation) =>
+      operation.input === value || (operation.kind === 'add' && operation.other === value),
+  );
 }
 
 function renamed(operation: Operation, rename: (value: string) => string): Operation {

@@ -1,5 +1,5 @@
-import { domain } from './blocked-layout';
 import { isPicture } from './blocked-weights';
+import { blockedDomain, memory, type Blocked, type LaidOut } from './layout';
 import type { ModelBuilder, Value } from './model-builder';
 import { pad, reshape, transpose } from './operators';
 
@@ -18,20 +18,13 @@ const cachedBytes = 2 ** 20;
 const blocksAtOnce = 4;
 
 /** Whether {@link blockedWeightGradient} takes these; larger pictures leave the cache. */
-export function fitsWeightGradient(
-  input: Value,
-  outputGradient: Value,
-  blockSize: number,
-): boolean {
-  const [samples, inChannels = 0] = input.shape;
+export function fitsWeightGradient(input: LaidOut, outputGradient: LaidOut): input is Blocked {
+  const { blockSize } = input;
+  const [samples = 0] = input.shape;
   const [, outChannels = 0, height = 0, width = 0] = outputGradient.shape;
+  if (blockSize !== samples || outputGradient.blockSize !== blockSize) return false;
   const atOnce = Math.min(outChannels, blocksAtOnce * blockSize);
-  return (
-    samples === blockSize &&
-    inChannels % blockSize === 0 &&
-    outChannels % blockSize === 0 &&
-    4 * height * width * samples * atOnce <= cachedBytes
-  );
+  return 4 * height * width * samples * atOnce <= cachedBytes;
 }
 
 /**
@@ -40,22 +33,22 @@ export function fitsWeightGradient(
  * filter (O, N, h, w), dilated by the stride; along the second axis a pixel is B values wide.
  * Every value is summed by one thread.
  *
- * @returns the gradient in the order that `blockWeights` gives, of shape (O, I, k, k)
+ * @returns the gradient in the order that `blockWeights` gives; not of the weights' shape, because
+ * ONNX Runtime would copy what leaves the graph to reshape it
  */
 export function blockedWeightGradient(
   graph: ModelBuilder,
-  input: Value,
-  outputGradient: Value,
-  blockSize: number,
+  input: Blocked,
+  outputGradient: LaidOut,
   { stride, kernel, before, below, right }: Reach,
 ): Value {
+  const { blockSize } = input;
   const [samples = 0, inChannels = 0, height = 0, width = 0] = input.shape;
   const [, outChannels = 0, outHeight = 0, outWidth = 0] = outputGradient.shape;
   const inBlocks = inChannels / blockSize;
   const outBlocks = outChannels / blockSize;
-  const blocked = graph.node('ReorderInput', [input], input.shape, {}, domain);
   // Padding columns is for the convolution slower than for Pad, and rows are not.
-  const lines = reshape(graph, blocked, [samples * inBlocks * height, width * blockSize]);
+  const lines = reshape(graph, memory(input), [samples * inBlocks * height, width * blockSize]);
   const padded = pad(graph, lines, [0, before * blockSize], [0, right * blockSize]);
   const lineWidth = (before + width + right) * blockSize;
   const sampleLast = transpose(
@@ -65,9 +58,12 @@ export function blockedWeightGradient(
   );
   const picture = reshape(graph, sampleLast, [inBlocks, samples, height, lineWidth]);
 
-  const gradient = graph.node('ReorderInput', [outputGradient], outputGradient.shape, {}, domain);
   const pixels = outHeight * outWidth;
-  const perSample = reshape(graph, gradient, [samples, outBlocks * pixels, blockSize]);
+  const perSample = reshape(graph, memory(outputGradient), [
+    samples,
+    outBlocks * pixels,
+    blockSize,
+  ]);
   const filter = reshape(graph, transpose(graph, perSample, [1, 0, 2]), [
     outChannels,
     samples,
@@ -86,19 +82,17 @@ export function blockedWeightGradient(
       dilations: [stride, stride * blockSize],
       pads: [before, 0, below, 0],
     },
-    domain,
+    blockedDomain,
   );
   const blocks = reshape(graph, products, [inBlocks, outBlocks, taps * blockSize * blockSize]);
-  const ordered = transpose(graph, blocks, [1, 0, 2]);
-  return reshape(graph, ordered, [outChannels, inChannels, kernel, kernel]);
+  return transpose(graph, blocks, [1, 0, 2]);
 }
 
-/** (O, k, k, I) in the order that `blockWeights` gives, of shape (O, I, k, k). */
+/** (O, k, k, I) in the order that `blockWeights` gives. */
 export function blockGradient(graph: ModelBuilder, gradient: Value, blockSize: number): Value {
   const [outChannels = 0, height = 0, width = 0, inChannels = 0] = gradient.shape;
   const inBlockSize = isPicture(inChannels) ? 1 : blockSize;
   const size = [outChannels / blockSize, blockSize, height * width];
   const blocks = reshape(graph, gradient, [...size, inChannels / inBlockSize, inBlockSize]);
-  const ordered = transpose(graph, blocks, [0, 3, 2, 4, 1]);
-  return reshape(graph, ordered, [outChannels, inChannels, height, width]);
+  return transpose(graph, blocks, [0, 3, 2, 4, 1]);
 }

@@ -14,6 +14,8 @@ import {
 export interface Value {
   readonly name: string;
   readonly shape: Shape;
+  /** The memory is in plain order; what is `Blocked` is not a value. */
+  readonly blockSize?: undefined;
 }
 
 /** Collects the nodes of one static ONNX graph. Nodes are added in topological order. */

@@ -1,46 +1,48 @@
 import type { BatchNorm } from '../../../runtime/model/graph';
-import { elementCount, type Shape } from '../../../runtime/tensor';
+import type { LaidOut } from '../onnx/layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
-import { elementWise, reduce, reshape, scalar } from '../onnx/operators';
-import { sumOfProducts } from './channel-sum';
+import { elementWise, scalar } from '../onnx/operators';
+import { affine, channelMeans, sumOfProducts, valuesAChannel } from './channels';
 
-/** Mean and biased variance a channel, of shape (channels). */
+/** What a batch norm normalises by: mean and biased variance a channel, of shape (channels). */
 export interface Statistics {
   readonly mean: Value;
   readonly variance: Value;
+  /** The input minus the mean of its channel. */
+  readonly centred: LaidOut;
 }
 
 /** The variance is that of the centred values: E[x^2] - mean^2 cancels when |mean| >> std. */
-export function batchStatistics(graph: ModelBuilder, input: Value): Statistics {
-  const axes = axesButChannels(input.shape);
-  const mean = reduce(graph, 'ReduceMean', input, axes, { keep: false });
-  const fromMean = centred(graph, input, mean);
-  const squares = sumOfProducts(graph, fromMean, fromMean);
-  const variance = elementWise(graph, 'Div', squares, scalar(graph, valuesAChannel(input.shape)));
-  return { mean, variance };
+export function batchStatistics(graph: ModelBuilder, input: LaidOut): Statistics {
+  const mean = channelMeans(graph, input);
+  const centred = centredBy(graph, input, mean);
+  const squares = sumOfProducts(graph, centred, centred);
+  const count = scalar(graph, valuesAChannel(input.shape));
+  return { mean, variance: elementWise(graph, 'Div', squares, count), centred };
 }
 
 /** x minus the mean of its channel. */
-export function centred(graph: ModelBuilder, input: Value, mean: Value): Value {
-  return elementWise(graph, 'Sub', input, alongChannels(graph, mean, input.shape));
+export function centredBy(graph: ModelBuilder, input: LaidOut, mean: Value): LaidOut {
+  const ones = graph.floats(mean.shape, new Float32Array(mean.shape[0] ?? 0).fill(1));
+  return affine(graph, input, ones, { bias: graph.node('Neg', [mean], mean.shape) });
 }
 
-/** weight (x - mean) / sqrt(variance + epsilon) + bias */
+type Epsilon = Pick<BatchNorm, 'epsilon'>;
+
+/** weight (x - mean) / sqrt(variance + epsilon) + bias, with what is added to it, and a ReLU. */
 export function normalise(
   graph: ModelBuilder,
-  { epsilon }: Pick<BatchNorm, 'epsilon'>,
-  input: Value,
-  { mean, variance }: Statistics,
+  { epsilon }: Epsilon,
+  { centred, variance }: Statistics,
   weight: Value,
-  bias: Value,
-): Value {
-  return graph.node('BatchNormalization', [input, weight, bias, mean, variance], input.shape, {
-    epsilon: { float: epsilon },
-  });
+  finish: { bias: Value; sum?: LaidOut | undefined; relu?: boolean },
+): LaidOut {
+  const { inverseStd } = inverses(graph, variance, epsilon);
+  return affine(graph, centred, elementWise(graph, 'Mul', weight, inverseStd), finish);
 }
 
 export interface BatchNormGradients {
-  readonly input: () => Value;
+  readonly input: () => LaidOut;
   readonly weight: Value;
   readonly bias: Value;
 }
@@ -52,22 +54,16 @@ export interface BatchNormGradients {
  */
 export function batchNormGradients(
   graph: ModelBuilder,
-  { epsilon }: Pick<BatchNorm, 'epsilon'>,
-  outputGradient: Value,
-  xCentred: Value,
-  variance: Value,
+  { epsilon }: Epsilon,
+  outputGradient: LaidOut,
+  { centred, variance }: Statistics,
   weight: Value,
 ): BatchNormGradients {
-  const { shape } = outputGradient;
   const mul = (a: Value, b: Value): Value => elementWise(graph, 'Mul', a, b);
-
-  const shifted = elementWise(graph, 'Add', variance, scalar(graph, epsilon));
-  const inverseVariance = graph.node('Reciprocal', [shifted], shifted.shape);
-  const inverseStd = graph.node('Sqrt', [inverseVariance], shifted.shape);
-  const axes = axesButChannels(shape);
-  const gradientMean = reduce(graph, 'ReduceMean', outputGradient, axes, { keep: false });
-  const productSum = sumOfProducts(graph, outputGradient, xCentred);
-  const count = scalar(graph, valuesAChannel(shape));
+  const { inverseStd, inverseVariance } = inverses(graph, variance, epsilon);
+  const gradientMean = channelMeans(graph, outputGradient);
+  const productSum = sumOfProducts(graph, outputGradient, centred);
+  const count = scalar(graph, valuesAChannel(outputGradient.shape));
   return {
     weight: mul(productSum, inverseStd),
     bias: mul(gradientMean, count),
@@ -76,36 +72,19 @@ export function batchNormGradients(
       const productMean = elementWise(graph, 'Div', productSum, count);
       const negative = graph.node('Neg', [scale], scale.shape);
       const slope = mul(negative, mul(inverseVariance, productMean));
-      const shift = mul(negative, gradientMean);
-      const scaled = mul(outputGradient, alongChannels(graph, scale, shape));
-      return plusAffine(graph, scaled, xCentred, slope, shift);
+      const sum = affine(graph, outputGradient, scale, { bias: mul(negative, gradientMean) });
+      return affine(graph, centred, slope, { sum });
     },
   };
 }
 
-/** sum + slope x + shift, slope and shift one a channel: in one pass, written over `sum`. */
-function plusAffine(graph: ModelBuilder, sum: Value, x: Value, slope: Value, shift: Value): Value {
-  const [, channels = 0, ...pixels] = x.shape;
-  if (pixels.length === 0) {
-    const affine = elementWise(graph, 'Add', elementWise(graph, 'Mul', x, slope), shift);
-    return elementWise(graph, 'Add', sum, affine);
-  }
-  const one = pixels.map(() => 1);
-  const filter = reshape(graph, slope, [channels, 1, ...one]);
-  const attributes = { kernel_shape: one, group: channels };
-  return graph.node('FusedConv', [x, filter, shift, sum], x.shape, attributes, 'com.microsoft');
-}
-
-function axesButChannels(shape: Shape): number[] {
-  return shape.map((_, axis) => axis).filter((axis) => axis !== 1);
-}
-
-function valuesAChannel(shape: Shape): number {
-  return elementCount(shape) / (shape[1] ?? 1);
-}
-
-/** (channels) as (channels, 1, 1), to broadcast over the pixels. */
-function alongChannels(graph: ModelBuilder, value: Value, shape: Shape): Value {
-  if (shape.length === 2) return value;
-  return reshape(graph, value, [shape[1] ?? 1, ...shape.slice(2).map(() => 1)]);
+function inverses(
+  graph: ModelBuilder,
+  variance: Value,
+  epsilon: number,
+): { inverseVariance: Value; inverseStd: Value } {
+  const shifted = elementWise(graph, 'Add', variance, scalar(graph, epsilon));
+  const inverseVariance = graph.node('Reciprocal', [shifted], shifted.shape);
+  const inverseStd = graph.node('Sqrt', [inverseVariance], shifted.shape);
+  return { inverseVariance, inverseStd };
 }

@@ -1,11 +1,18 @@
 import type { Convolution } from '../../../runtime/model/graph';
 import type { Shape } from '../../../runtime/tensor';
-import { blockedConvolution, fitsBlocks } from '../onnx/blocked-layout';
+import {
+  blockedConvolution,
+  channelsLast,
+  fitsBlocks,
+  spreadBlocks,
+  type Finish,
+} from '../onnx/blocked-layout';
 import {
   blockedWeightGradient,
   blockGradient,
   fitsWeightGradient,
 } from '../onnx/blocked-weight-gradient';
+import { plain, type LaidOut } from '../onnx/layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { reduce, reshape, slice, spreadPixels, transpose } from '../onnx/operators';
 
@@ -49,65 +56,68 @@ function fits(
   return blockSize !== undefined && fitsBlocks(inChannels, outChannels, blockSize);
 }
 
-/**
- * @param weight in the order of {@link forwardWeightOrder}
- * @param bias (outChannels)
- */
+/** @param weight in the order of {@link forwardWeightOrder} */
 export function convolution(
   graph: ModelBuilder,
-  operation: Convolution,
-  input: Value,
+  { kernel, stride, padding }: Pick<Convolution, 'kernel' | 'stride' | 'padding'>,
+  input: LaidOut,
   weight: Value,
   { blockSize }: WeightOrder,
   outputShape: Shape,
-  bias?: Value,
-): Value {
-  const { stride, padding } = operation;
+  finish: Finish = {},
+): LaidOut {
   if (blockSize !== undefined) {
-    return blockedConvolution(graph, input, weight, outputShape, operation, bias);
+    const window = { kernel, stride, padding };
+    return blockedConvolution(graph, input, weight, outputShape, window, blockSize, finish);
   }
-  const inputs = bias ? [input, weight, bias] : [input, weight];
-  return graph.node('Conv', inputs, outputShape, {
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
-  });
+  const attributes = { strides: [stride, stride], pads: [padding, padding, padding, padding] };
+  const { bias, sum, relu } = finish;
+  const inputs = [plain(graph, input), weight, ...(bias ? [bias] : [])];
+  if (!sum && !relu) return graph.node('Conv', inputs, outputShape, attributes);
+  const [, channels = 0] = outputShape;
+  if (!bias) inputs.push(graph.floats([channels], new Float32Array(channels)));
+  if (sum) inputs.push(plain(graph, sum));
+  const fused = relu ? { ...attributes, activation: 'Relu' } : attributes;
+  return graph.node('FusedConv', inputs, outputShape, fused, 'com.microsoft');
 }
 
-/** @param weight in the order of {@link inputGradientWeightOrder} */
+/** Whether the input gradient adds a sum to its results in the same pass. */
+export function addsSum({ stride }: Convolution, { rotated }: WeightOrder): boolean {
+  return rotated && stride === 1;
+}
+
+/**
+ * @param weight in the order of {@link inputGradientWeightOrder}
+ * @param sum added to the gradient; only where {@link addsSum}
+ */
 export function convolutionInputGradient(
   graph: ModelBuilder,
   operation: Convolution,
-  outputGradient: Value,
+  outputGradient: LaidOut,
   weight: Value,
-  { rotated, blockSize }: WeightOrder,
+  order: WeightOrder,
   inputShape: Shape,
-): Value {
-  const { kernel, stride, padding } = operation;
-  if (rotated) {
+  sum?: LaidOut,
+): LaidOut {
+  const { kernel, stride, padding, inChannels } = operation;
+  if (order.rotated) {
     const around = kernel - 1 - padding;
     const [samples = 0, , ...size] = outputGradient.shape;
-    const denseShape = [
-      samples,
-      operation.inChannels,
-      ...size.map((pixels) => pixels + 2 * around - kernel + 1),
-    ];
-    if (blockSize !== undefined) {
-      const window = { stride: 1, padding: around };
-      const spread = { step: stride, blockSize };
-      return stride === 1
-        ? blockedConvolution(graph, outputGradient, weight, denseShape, window)
-        : blockedConvolution(graph, outputGradient, weight, inputShape, { ...window, spread });
-    }
-    const pads = [around, around, around, around];
-    const dense = graph.node('Conv', [outputGradient, weight], denseShape, { pads });
-    return spreadPixels(graph, dense, stride, inputShape);
+    const pixels = size.map((count) => count + 2 * around - kernel + 1);
+    const shape = [samples, inChannels, ...pixels];
+    const window = { kernel, stride: 1, padding: around };
+    const dense = convolution(graph, window, outputGradient, weight, order, shape, { sum });
+    if (stride === 1) return dense;
+    return dense.blockSize === undefined
+      ? spreadPixels(graph, dense, stride, inputShape)
+      : spreadBlocks(graph, dense, stride, inputShape);
   }
   // Pixels behind the last window: the plain transposed convolution would leave them out.
   const outputPadding = [2, 3].map((axis) => {
     const reached = ((outputGradient.shape[axis] ?? 0) - 1) * stride + kernel - 2 * padding;
     return (inputShape[axis] ?? 0) - reached;
   });
-  return graph.node('ConvTranspose', [outputGradient, weight], inputShape, {
+  return graph.node('ConvTranspose', [plain(graph, outputGradient), weight], inputShape, {
     strides: [stride, stride],
     pads: [padding, padding, padding, padding],
     output_padding: outputPadding,
@@ -133,8 +143,8 @@ const maxPartialSums = 8;
 export function convolutionWeightGradient(
   graph: ModelBuilder,
   operation: Convolution,
-  input: Value,
-  outputGradient: Value,
+  input: LaidOut,
+  outputGradient: LaidOut,
   { blockSize }: WeightOrder,
 ): Value {
   const { kernel, stride, padding, inChannels, outChannels } = operation;
@@ -148,27 +158,21 @@ export function convolutionWeightGradient(
   });
   const [belowPadding = 0, rightPadding = 0] = missing.map((pixels) => Math.max(pixels, 0));
   const reachesAll = missing.every((pixels) => pixels >= 0);
-  if (
-    blockSize !== undefined &&
-    reachesAll &&
-    fitsWeightGradient(input, outputGradient, blockSize)
-  ) {
+  if (reachesAll && fitsWeightGradient(input, outputGradient)) {
     const ends = { before: padding, below: belowPadding, right: rightPadding };
-    const reach = { stride, kernel, ...ends };
-    return blockedWeightGradient(graph, input, outputGradient, blockSize, reach);
+    return blockedWeightGradient(graph, input, outputGradient, { stride, kernel, ...ends });
   }
   const groups = numPartialSums(samples, inChannels * outChannels * kernel * kernel);
-  const reached = cropped(graph, input, missing);
-  const [, , height = 0, width = 0] = reached.shape;
+  const last =
+    input.blockSize === undefined
+      ? transpose(graph, input, [0, 2, 3, 1])
+      : channelsLast(graph, input);
+  const pixels = cropped(graph, last, missing);
+  const [, height = 0, width = 0] = pixels.shape;
 
-  const picture = reshape(graph, transpose(graph, reached, [0, 2, 3, 1]), [
-    1,
-    samples,
-    height,
-    width * inChannels,
-  ]);
+  const picture = reshape(graph, pixels, [1, samples, height, width * inChannels]);
   const perGroup = samples / groups;
-  const grouped = reshape(graph, outputGradient, [
+  const grouped = reshape(graph, plain(graph, outputGradient), [
     groups,
     perGroup,
     outChannels,
@@ -206,8 +210,9 @@ function numPartialSums(samples: number, weights: number): number {
   return divisors.findLast((divisor) => divisor <= wanted && divisor > 1) ?? divisors[1] ?? 1;
 }
 
-function cropped(graph: ModelBuilder, input: Value, missing: readonly number[]): Value {
-  if (missing.every((pixels) => pixels >= 0)) return input;
-  const end = missing.map((pixels, axis) => (input.shape[axis + 2] ?? 0) + Math.min(pixels, 0));
-  return slice(graph, input, [2, 3], { start: [0, 0], end });
+/** (N, H, W, C) without the pixels that no window reaches. */
+function cropped(graph: ModelBuilder, pixels: Value, missing: readonly number[]): Value {
+  if (missing.every((count) => count >= 0)) return pixels;
+  const end = missing.map((count, axis) => (pixels.shape[axis + 1] ?? 0) + Math.min(count, 0));
+  return slice(graph, pixels, [1, 2], { start: [0, 0], end });
 }

@@ -1,53 +1,49 @@
 import type { MaxPool } from '../../../runtime/model/graph';
 import { elementCount, type Shape } from '../../../runtime/tensor';
+import { blockedMaxPool } from '../onnx/blocked-layout';
+import { plain, type LaidOut } from '../onnx/layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { reshape } from '../onnx/operators';
 
 export function maxPool(
   graph: ModelBuilder,
   operation: MaxPool,
-  input: Value,
+  input: LaidOut,
   outputShape: Shape,
-): Value {
-  return graph.node('MaxPool', [input], outputShape, window(operation));
+): LaidOut {
+  return input.blockSize === undefined
+    ? graph.node('MaxPool', [input], outputShape, window(operation))
+    : blockedMaxPool(graph, input, outputShape, operation);
 }
 
-export interface MaxPoolWithIndices {
-  readonly output: Value;
-  /** Of the first largest value of each window: an index into the whole input (int64). */
-  readonly indices: Value;
-}
-
-/** As {@link maxPool}, by ONNX Runtime's slower path, which also says where the values stood. */
-export function maxPoolWithIndices(
-  graph: ModelBuilder,
-  operation: MaxPool,
-  input: Value,
-  outputShape: Shape,
-): MaxPoolWithIndices {
-  const shapes = [outputShape, outputShape];
-  const [output, indices] = graph.nodes('MaxPool', [input], shapes, window(operation));
-  if (!output || !indices) throw new Error('MaxPool: expected two outputs');
-  return { output, indices };
-}
-
-/** Adds each window's gradient at the input that the window took. */
+/**
+ * Adds each window's gradient at the first of the largest values in the window, whose places
+ * ONNX Runtime's slower max pool gives.
+ */
 export function maxPoolInputGradient(
   graph: ModelBuilder,
-  outputGradient: Value,
-  indices: Value,
-  inputShape: Shape,
+  operation: MaxPool,
+  outputGradient: LaidOut,
+  input: LaidOut,
 ): Value {
-  const count = elementCount(outputGradient.shape);
-  const size = [elementCount(inputShape)];
+  const { shape } = outputGradient;
+  const shapes = [shape, shape];
+  const [, indices] = graph.nodes('MaxPool', [plain(graph, input)], shapes, window(operation));
+  if (!indices) throw new Error('MaxPool: expected two outputs');
+  const count = elementCount(shape);
+  const size = [elementCount(input.shape)];
   const zeros = graph.node('ConstantOfShape', [graph.integers(size)], size);
   const sums = graph.node(
     'ScatterElements',
-    [zeros, reshape(graph, indices, [count]), reshape(graph, outputGradient, [count])],
+    [
+      zeros,
+      reshape(graph, indices, [count]),
+      reshape(graph, plain(graph, outputGradient), [count]),
+    ],
     size,
     { axis: 0, reduction: 'add' },
   );
-  return reshape(graph, sums, inputShape);
+  return reshape(graph, sums, input.shape);
 }
 
 function window({ kernel, stride, padding }: MaxPool): Record<string, readonly number[]> {

@@ -1,8 +1,8 @@
-import type { ModelBuilder, Value } from '../onnx/model-builder';
-import { elementWise } from '../onnx/operators';
+import { eachElement, type LaidOut } from '../onnx/layout';
+import type { ModelBuilder } from '../onnx/model-builder';
 
-export function relu(graph: ModelBuilder, input: Value): Value {
-  return graph.node('Relu', [input], input.shape);
+export function relu(graph: ModelBuilder, input: LaidOut): LaidOut {
+  return eachElement(graph, 'Relu', [input]);
 }
 
 /**
@@ -13,12 +13,12 @@ export function relu(graph: ModelBuilder, input: Value): Value {
  */
 export function reluInputGradient(
   graph: ModelBuilder,
-  outputGradient: Value,
-  output: Value,
-): Value {
-  const mask = graph.node('HardSigmoid', [output], output.shape, {
-    alpha: { float: 3e38 },
-    beta: { float: 0 },
-  });
-  return elementWise(graph, 'Mul', outputGradient, mask);
+  outputGradient: LaidOut,
+  output: LaidOut,
+): LaidOut {
+  const slope = { alpha: { float: 3e38 }, beta: { float: 0 } };
+  return eachElement(graph, 'Mul', [
+    outputGradient,
+    eachElement(graph, 'HardSigmoid', [output], slope),
+  ]);
 }
