@@ -9,16 +9,23 @@ function at(address: string, internal = false): NetworkInterfaceInfo {
     : { ...rest, address, family: 'IPv4' };
 }
 
-test('each address that a person can type, and the computer’s own names', () => {
+test('each private address that a person can type, and the computer’s own names', () => {
   const interfaces = {
     lo: [at('127.0.0.1', true), at('::1', true)],
-    eth0: [at('192.168.1.5'), at('fe80::1'), at('fd12::5'), at('2001:db8::5')],
+    eth0: [at('192.168.1.5'), at('fe80::1'), at('fd12::5'), at('2606:4700::5'), at('8.8.4.4')],
     enx0: [at('172.20.10.2')],
+    enx1: [at('172.32.0.1'), at('169.254.3.4')],
   };
-  expect(hostNames(interfaces, 'Desk.example.org')).toEqual({
+  const names = hostNames(interfaces, 'Desk.example.org');
+  expect(names).toEqual({
     dns: ['localhost', 'desk', 'desk.local'],
-    ip: ['127.0.0.1', '::1', '192.168.1.5', 'fd12::5', '172.20.10.2'],
+    ip: ['127.0.0.1', '::1', '192.168.1.5', 'fd12::5', '172.20.10.2', '169.254.3.4'],
   });
+  // One of the internet is taken where a person names it.
+  const { ip } = hostNames(interfaces, 'desk', '8.8.4.4');
+  expect(ip).toEqual([...names.ip, '8.8.4.4']);
+  expect(hostNames(interfaces, 'desk', '0.0.0.0').ip).toEqual(names.ip);
+  expect(hostNames(interfaces, 'desk', '192.168.1.5').ip).toEqual(names.ip);
 });
 
 test.each([

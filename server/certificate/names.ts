@@ -1,5 +1,6 @@
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import type { networkInterfaces } from 'node:os';
+import { isPrivate } from '../address/private-address';
 
 type Interfaces = ReturnType<typeof networkInterfaces>;
 
@@ -11,13 +12,15 @@ export interface HostNames {
 
 /**
  * The names that the certificate vouches for and that requests may use: the computer's own, and
- * each address that a person can type (an IPv6 link-local address works in no browser).
+ * each private address that a person can type (an IPv6 link-local one works in no browser).
+ * @param listen the address that a server was told to listen on, if it was one: it may be public
  */
-export function hostNames(interfaces: Interfaces, hostname: string): HostNames {
+export function hostNames(interfaces: Interfaces, hostname: string, listen?: string): HostNames {
   const addresses = Object.values(interfaces)
     .flatMap((list) => list ?? [])
-    .filter(({ internal, address }) => !internal && (isIPv4(address) || isUniqueLocal(address)))
-    .map(({ address }) => address);
+    .map(({ address }) => address)
+    .filter((address) => isPrivate(address) && !address.startsWith('fe80:'))
+    .concat(listen !== undefined && isIP(listen) !== 0 && !isUnspecified(listen) ? listen : []);
   const label =
     hostname
       .split('.', 1)[0]
@@ -26,11 +29,11 @@ export function hostNames(interfaces: Interfaces, hostname: string): HostNames {
   const own = /^[a-z0-9]/.test(label) && label !== 'localhost' ? [label, `${label}.local`] : [];
   return {
     dns: ['localhost', ...own],
-    ip: ['127.0.0.1', '::1', ...new Set(addresses)],
+    ip: [...new Set(['127.0.0.1', '::1', ...addresses])],
   };
 }
 
-/** IPv6 for private networks: fc00::/7. */
-function isUniqueLocal(address: string): boolean {
-  return /^f[cd]/i.test(address);
+/** Every address of the computer, to one who listens. */
+function isUnspecified(address: string): boolean {
+  return address === '0.0.0.0' || address === '::';
 }

@@ -1,4 +1,5 @@
 import { watchLinks } from '../address/link-watch';
+import { isPrivate } from '../address/private-address';
 import { networkLinks, type NetworkLink } from '../address/network-link';
 import { qrPicture } from '../address/qr-picture';
 import { readNetworkFacts } from '../address/read-facts';
@@ -66,7 +67,11 @@ export class Invitation {
   }
 
   #links(): readonly NetworkLink[] {
-    return networkLinks(readNetworkFacts()).filter(({ kind }) => kind !== 'virtual');
+    // `localhost` where it listens on all addresses.
+    const { hostname } = new URL(this.#server.url);
+    return networkLinks(readNetworkFacts()).filter(({ kind, address }) =>
+      hostname === 'localhost' ? kind !== 'virtual' && isPrivate(address) : address === hostname,
+    );
   }
 
   #showCode(link: NetworkLink): void {
@@ -94,7 +99,10 @@ export class Invitation {
   }
 
   #tellOfNew(links: readonly NetworkLink[]): void {
-    const best = links.find(({ kind }) => kind !== 'virtual' && kind !== 'vpn');
+    const own = this.#links();
+    const best = links.find(
+      ({ kind, address }) => kind !== 'vpn' && own.some((link) => link.address === address),
+    );
     if (!best) return;
     this.#showCode(best);
     this.#say(`  ${this.#linkOf(best)}`);

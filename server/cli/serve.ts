@@ -1,4 +1,6 @@
+import { hostname, networkInterfaces } from 'node:os';
 import { Certificates } from '../certificate/certificates';
+import { hostNames, type HostNames } from '../certificate/names';
 import { Pairing } from '../pairing/pairing';
 import { isLoopback, ListenError, startServer, type HostServer } from '../http/server';
 
@@ -20,7 +22,8 @@ export interface ServeOptions {
 export async function serve({ listen, port, httpsPort }: ServeOptions): Promise<HostServer> {
   const address = addressOf(listen);
   const isAlone = isLoopback(address) && httpsPort === undefined;
-  const certificates = new Certificates();
+  const names = (): HostNames => hostNames(networkInterfaces(), hostname(), address);
+  const certificates = new Certificates(undefined, names);
   const pairing = new Pairing();
   const start = (plain: number, secure: number): Promise<HostServer> =>
     startServer(address, plain, {

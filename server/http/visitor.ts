@@ -39,7 +39,7 @@ export function refusal(
 ): string | undefined {
   const { host = '', origin } = request.headers;
   if (!ownNames.has(hostOf(request))) {
-    return 'this server answers to no such name; open it by an address that Tandem printed';
+    return 'Tandem does not answer to this name, so that no website can pass for it: open an address that it printed (a public one takes --listen ADDRESS)';
   }
   // Without an Origin a browser still says that another site's page asks, but for navigations.
   const { 'sec-fetch-site': site = 'none', 'sec-fetch-mode': mode } = request.headers;
