@@ -5,6 +5,8 @@ export type Shape = readonly number[];
 export interface Tensor {
   readonly shape: Shape;
   readonly data: Float32Array;
+  /** Whoever gets the tensor has it alone, and may move its memory to another thread. */
+  readonly isGiven?: true;
 }
 
 /** Tensors by name, in the order in which they are to be written. */

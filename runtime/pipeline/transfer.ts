@@ -14,14 +14,17 @@ export function toWire(transfer: Transfer): WireTensor {
   return { ...address, shape, dtype: 'f32', data };
 }
 
-/** Throws ProtocolError for a dtype that its kind does not have, and for state. */
+/**
+ * A tensor that came over the wire; nobody else has it.
+ * @throws ProtocolError for a dtype that its kind does not have, and for state
+ */
 export function fromWire(tensor: WireTensor): Transfer {
   const { kind, step, microBatch, shape } = tensor;
   if (kind === 'labels' && tensor.dtype === 'i32') {
     return { kind, step, microBatch, labels: tensor.data };
   }
   if (kind !== 'labels' && kind !== 'state' && tensor.dtype === 'f32') {
-    return { kind, step, microBatch, tensor: { shape, data: tensor.data } };
+    return { kind, step, microBatch, tensor: { shape, data: tensor.data, isGiven: true } };
   }
   throw new ProtocolError(
     'unexpected',

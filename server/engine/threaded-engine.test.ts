@@ -55,6 +55,28 @@ test('the caller keeps its tensors, views of a larger buffer too', async () => {
   expect((await logits).data).toEqual((await threaded.evaluate(input)).data);
 });
 
+test('a tensor that is given takes the memory along that it came in', async () => {
+  const { shape, data } = input;
+  const logits = (await threaded.evaluate(input)).data;
+  // As a message has them: a record's header of 16 bytes and a frame's of 48, then the values.
+  const message = new Float32Array(16 + data.length);
+  message.set(data, 16);
+  const given = { shape, data: message.subarray(16), isGiven: true as const };
+  expect((await threaded.evaluate(given)).data).toEqual(logits);
+  expect(message.buffer.byteLength).toBe(0);
+  // Somebody else's bytes before it or behind it: they stay.
+  for (const [before, behind] of [
+    [17, 0],
+    [16, 1],
+  ] as const) {
+    const shared = new Float32Array(before + data.length + behind);
+    shared.set(data, before);
+    const part = shared.subarray(before, before + data.length);
+    expect((await threaded.evaluate({ shape, data: part, isGiven: true })).data).toEqual(logits);
+    expect(shared).toHaveLength(before + data.length + behind);
+  }
+});
+
 test("the engine's errors come back with name and message, and it goes on", async () => {
   const wrong = threaded.evaluate(normal([2, 64, 4, 5], 'wrong'));
   await expect(wrong).rejects.toMatchObject({

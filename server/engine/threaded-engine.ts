@@ -39,8 +39,8 @@ const longestCallMs = 10_000;
  * The CPU engine in a thread of its own, so that this one stays free while it computes. Calls
  * queue there in the order in which they were made.
  *
- * Tensors given to it are copied; the caller may change them at once. Errors of the engine come
- * back with their name and message.
+ * Tensors are copied, and the caller may change them at once, but for those that are given: their
+ * memory goes to the thread. Errors of the engine come back with their name and message.
  */
 export class ThreadedEngine implements StageEngine {
   readonly kind = 'cpu';
