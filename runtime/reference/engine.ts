@@ -1,8 +1,9 @@
 import type { LossResult, OptimizerStep, StageEngine, StageSpec } from '../engine';
-import type { NamedTensors, Tensor } from '../tensor';
-import { EngineOrderError } from '../engine';
+import { EngineOrderError, optimizerSlots } from '../engine';
+import { buffersOf, parametersOf } from '../model/graph';
+import { elementCount, type NamedTensors, type Shape, type Tensor } from '../tensor';
 import { ReferenceStage } from './stage';
-import { toFloat32, toFloat64, type Tensor64 } from './tensor64';
+import { toFloat32, toFloat64 } from './tensor64';
 
 /**
  * The reference as an engine: float64 inside, float32 at its borders, and slow. A page without
@@ -73,11 +74,12 @@ export class ReferenceEngine implements StageEngine {
 
   /** Of state and gradients; activations are the garbage collector's. */
   memoryBytes(): number {
-    const stage = this.#stage;
-    if (!stage) return 0;
-    const bytes = (tensors: ReadonlyMap<string, Tensor64>): number =>
-      [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
-    return bytes(stage.state) + bytes(stage.gradients);
+    if (!this.#spec) return 0;
+    const { units, optimizer } = this.#spec;
+    const bytes = (tensors: readonly { readonly shape: Shape }[]): number =>
+      tensors.reduce((sum, { shape }) => sum + 8 * elementCount(shape), 0);
+    const copies = 2 + optimizerSlots(optimizer).length;
+    return copies * bytes(parametersOf(units)) + bytes(buffersOf(units));
   }
 
   dispose(): Promise<void> {
