@@ -1,12 +1,17 @@
 import type { Lane } from './link';
-import type { WebSocketLike } from './platform';
+import type { LinkPlatform, WebSocketLike } from './platform';
 import { decodeRecord, type LinkRecord } from './record';
 
 export interface LaneHandlers {
   readonly take: (lane: Lane, record: LinkRecord) => void;
   /** It ended, or brought what is no record; `wasClosed` where the other end closed it. */
   readonly lost: (lane: Lane, error: Error, wasClosed?: boolean) => void;
+  /** It has room again. */
+  readonly drained: () => void;
 }
+
+/** A browser's WebSocket does not tell when it has sent what it was given. */
+const drainPollMs = 4;
 
 const open = 1;
 /** The code of a connection that ended without a goodbye. */
@@ -16,10 +21,20 @@ const brokenOff = 1006;
 export class WebSocketLane implements Lane {
   readonly name: string;
   readonly #socket: WebSocketLike;
+  readonly #platform: LinkPlatform;
+  readonly #drained: () => void;
+  #isPolling = false;
 
-  constructor(name: string, socket: WebSocketLike, { take, lost }: LaneHandlers) {
+  constructor(
+    name: string,
+    socket: WebSocketLike,
+    platform: LinkPlatform,
+    { take, lost, drained }: LaneHandlers,
+  ) {
     this.name = name;
     this.#socket = socket;
+    this.#platform = platform;
+    this.#drained = drained;
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => {
       try {
@@ -38,11 +53,24 @@ export class WebSocketLane implements Lane {
   }
 
   send(record: Uint8Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === open) this.#socket.send(record);
+    if (this.#socket.readyState !== open) return;
+    this.#socket.send(record);
+    if (!this.#isPolling) this.#poll();
   }
 
   bufferedAmount(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  /** Tells each time that some of it has left, until all has. */
+  #poll(): void {
+    const before = this.#socket.bufferedAmount;
+    this.#isPolling = before > 0 && this.#socket.readyState === open;
+    if (!this.#isPolling) return;
+    this.#platform.after(drainPollMs, () => {
+      if (this.#socket.bufferedAmount < before) this.#drained();
+      this.#poll();
+    });
   }
 
   close(code: number, reason: string): void {

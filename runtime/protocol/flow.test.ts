@@ -121,7 +121,7 @@ describe('credit', () => {
     }).toThrow(ProtocolError);
   });
 
-  test('comes back in quarters of the window, before a tensor is whole', () => {
+  test('comes back in sixteenths of the window or by the chunk, before a tensor is whole', () => {
     const { sender, sent } = socket();
     const grants: [TrafficClass, number][] = [];
     const receiver = new FrameReceiver({
@@ -131,10 +131,9 @@ describe('credit', () => {
     void sender.sendTensor(tensor('gradient', 6 * MiB));
     for (const message of sent) receiver.receive(message);
     expect(grants).toEqual([
-      ['bulk', 512 * KiB],
-      ['bulk', 512 * KiB],
-      ['bulk', 512 * KiB],
-      ['pipeline', 4 * MiB],
+      ...Array.from({ length: 7 }, () => ['bulk', 256 * KiB]),
+      ['bulk', 256 * KiB - 1],
+      ...Array.from({ length: 6 }, () => ['pipeline', MiB]),
     ]);
   });
 
@@ -282,9 +281,9 @@ test('whatever is sent and delivered when, everything arrives and no credit is l
       await Promise.all(promises);
       expect(arrived.toSorted()).toEqual(expected.toSorted());
       for (const trafficClass of ['pipeline', 'bulk'] as const) {
-        // What the receiver has not given back yet is less than a quarter of the window.
+        // What the receiver has not given back yet is less than a sixteenth of the window.
         expect(sent[trafficClass] - granted[trafficClass]).toBeLessThan(
-          windowBytes[trafficClass] / 4,
+          windowBytes[trafficClass] / 16,
         );
       }
     }),

@@ -26,8 +26,11 @@ export const windowBytes: Readonly<Record<TrafficClass, number>> = {
 const pipelineChunkBytes = 512 * 1024;
 const bulkChunkBytes = 256 * 1024;
 
-/** Credit is given back in amounts of at least this part of the window. */
-const grantFraction = 1 / 4;
+/**
+ * Credit is given back in amounts of at least this part of the window. In larger ones the two
+ * directions take turns instead of flowing at once: each one's credit waits behind the other's data.
+ */
+const grantFraction = 1 / 16;
 
 function trafficClassOf(kind: FrameKind): TrafficClass {
   return kind === 'state' ? 'bulk' : 'pipeline';
@@ -50,8 +53,9 @@ export interface FrameSenderOptions {
    */
   readonly bufferedAmount?: () => number;
   /**
-   * 8 MiB by default: more than both classes can have on the way without credit coming back for
-   * it (the bulk window and a quarter of the pipeline's), so that it comes even if nobody pumps.
+   * 2 MiB by default: what is behind it overtakes no more, credit for the other direction
+   * included. It is more than both classes can have on the way without credit coming back for it
+   * (a sixteenth of both windows), so that it comes even if nobody pumps.
    */
   readonly maxBufferedBytes?: number;
   /** The longest chunk of the pipeline class; 512 KiB by default. */
@@ -84,7 +88,7 @@ export class FrameSender {
   }: FrameSenderOptions) {
     this.#send = send;
     this.#bufferedAmount = bufferedAmount ?? (() => 0);
-    this.#maxBufferedBytes = maxBufferedBytes ?? 8 * 1024 * 1024;
+    this.#maxBufferedBytes = maxBufferedBytes ?? 2 * 1024 * 1024;
     this.#headroom = headroom;
     this.#chunkBytes = { pipeline: chunkBytes, bulk: bulkChunkBytes };
   }

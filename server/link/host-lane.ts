@@ -54,9 +54,11 @@ export class WebSocketHostLane implements Lane {
 export class ResponseHostLane implements Lane {
   readonly name = 'get';
   readonly #response: ServerResponse;
+  readonly #drained: () => void;
 
   constructor(response: ServerResponse, { drained, lost }: HostLaneHandlers) {
     this.#response = response;
+    this.#drained = drained;
     response.writeHead(200, {
       'content-type': 'application/octet-stream',
       // Nothing between the two ends may collect or compress it.
@@ -64,13 +66,12 @@ export class ResponseHostLane implements Lane {
       'x-accel-buffering': 'no',
     });
     response.flushHeaders();
-    response.on('drain', drained);
     response.on('error', (error) => lost(this, error));
     response.on('close', () => lost(this, new Error('its response ended')));
   }
 
   send(record: Uint8Array<ArrayBuffer>): void {
-    if (!this.#response.writableEnded) this.#response.write(record);
+    if (!this.#response.writableEnded) this.#response.write(record, this.#drained);
   }
 
   bufferedAmount(): number {
