@@ -1,9 +1,10 @@
 import * as v from 'valibot';
+import { printable } from './printable';
 import { failureReasons } from './worker/status';
 
 /* What all reports that a page posts to the host have in common. */
 
-export const text = v.pipe(v.string(), v.maxLength(2000));
+export const text = v.pipe(v.string(), v.maxLength(2000), v.transform(printable));
 export const nonNegative = v.pipe(v.number(), v.finite(), v.minValue(0));
 
 export const deviceSchema = v.strictObject({

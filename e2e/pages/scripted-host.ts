@@ -64,7 +64,7 @@ export class ScriptedHost {
         return;
       }
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        links.attach(webSocket, request.url ?? '');
+        links.attach(webSocket, request);
       });
     });
     await new Promise<void>((listening) => server.listen(0, address, listening));

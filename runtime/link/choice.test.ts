@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fastest, pairsOf, type Measured } from './choice';
+import { fastest, isInQuestion, isOpen, mixtureOf, pairsOf, type Measured } from './choice';
 
 const all = new Set(['ws-0', 'ws-1', 'ws-2', 'get', 'post']);
 
@@ -7,16 +7,10 @@ function print(pairs: readonly { down: string; up: string }[]): string[] {
   return pairs.map(({ down, up }) => `${down}/${up}`);
 }
 
-test('each direction chooses for itself, simplest first', () => {
+test('the ways that are open both ways are measured first, simplest first', () => {
   expect(print(pairsOf(all, 'auto'))).toEqual([
     'websocket/websocket',
-    'websocket/websockets',
-    'websocket/https',
-    'websockets/websocket',
     'websockets/websockets',
-    'websockets/https',
-    'https/websocket',
-    'https/websockets',
     'https/https',
   ]);
 });
@@ -25,8 +19,11 @@ test('what is not open is no choice', () => {
   expect(print(pairsOf(new Set(['get', 'post']), 'auto'))).toEqual(['https/https']);
   // Of three WebSockets two: fewer lanes than the other end counts on.
   expect(print(pairsOf(new Set(['ws-0', 'ws-1']), 'auto'))).toEqual(['websocket/websocket']);
+  expect(print(pairsOf(new Set(['ws-0', 'get']), 'auto'))).toEqual(['websocket/websocket']);
   expect(print(pairsOf(all, 'https'))).toEqual(['https/https']);
   expect(print(pairsOf(new Set(['get', 'post']), 'websocket'))).toEqual(['https/https']);
+  expect(isOpen({ down: 'https', up: 'websocket' }, new Set(['ws-0', 'get']))).toBe(true);
+  expect(isOpen({ down: 'websocket', up: 'https' }, new Set(['ws-0', 'get']))).toBe(false);
 });
 
 function measured(text: string): Measured[] {
@@ -54,4 +51,20 @@ test.each([
   ['websocket/websocket/0/0 https/https/1/1', 'https/https'],
 ])('%s', (rates, expected) => {
   expect(print([fastest(measured(rates)) ?? { down: '', up: '' }])).toEqual([expected]);
+});
+
+test.each([
+  // The narrow way of each is the other's wide one.
+  ['websocket/websocket/50/80 https/https/400/10', 'https/websocket'],
+  ['websocket/websocket/50/80 websockets/websockets/60/70 https/https/10/90', 'websockets/https'],
+  ['websocket/websocket/50/80 https/https/400/90', 'none'],
+])('the mixture of %s: %s', (rates, expected) => {
+  const mixture = mixtureOf(measured(rates));
+  expect(mixture ? print([mixture]) : ['none']).toEqual([expected]);
+});
+
+test('what is far behind after a first look is looked at no more', () => {
+  const rates = measured('websocket/websocket/50/50 websockets/websockets/59/59 https/https/90/90');
+  // 0.56, 0.66 and 1 of the fastest.
+  expect(rates.map((each) => isInQuestion(each, rates))).toEqual([false, true, true]);
 });

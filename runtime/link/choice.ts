@@ -1,9 +1,13 @@
 import { transports, type Transport, type TransportChoice } from './control';
 
-/** What one pair of transports moved while both directions were full. */
-export interface Measured {
+/** What carries each direction. */
+export interface Pair {
   readonly down: Transport;
   readonly up: Transport;
+}
+
+/** What a pair moved while both directions were full. */
+export interface Measured extends Pair {
   readonly downBytesPerSecond: number;
   readonly upBytesPerSecond: number;
 }
@@ -22,24 +26,34 @@ export function lanesOf(transport: Transport, direction: 'down' | 'up'): readonl
   return laneNames[transport][direction];
 }
 
-export interface Pair {
-  readonly down: Transport;
-  readonly up: Transport;
+/** Whether these open lanes allow the pair. */
+export function isOpen({ down, up }: Pair, open: ReadonlySet<string>): boolean {
+  return [...lanesOf(down, 'down'), ...lanesOf(up, 'up')].every((name) => open.has(name));
 }
 
-/** The pairs that these open lanes allow, simplest first; of a choice that can't be had, all. */
+/**
+ * The same way down and up, for each that these open lanes allow, simplest first; of a choice that
+ * can't be had, all.
+ */
 export function pairsOf(open: ReadonlySet<string>, choice: TransportChoice): Pair[] {
-  const works = (direction: 'down' | 'up') => (transport: Transport) =>
-    lanesOf(transport, direction).every((name) => open.has(name));
   const pairs = transports
-    .filter(works('down'))
-    .flatMap((down) => transports.filter(works('up')).map((up) => ({ down, up })));
-  const chosen = pairs.filter(({ down, up }) => down === choice && up === choice);
+    .map((way) => ({ down: way, up: way }))
+    .filter((pair) => isOpen(pair, open));
+  const chosen = pairs.filter(({ down }) => down === choice);
   return chosen.length > 0 ? chosen : pairs;
+}
+
+/** What was fastest down with what was fastest up; undefined where that is one and the same. */
+export function mixtureOf(measured: readonly Measured[]): Pair | undefined {
+  const { down } = most(measured, ({ downBytesPerSecond }) => downBytesPerSecond) ?? {};
+  const { up } = most(measured, ({ upBytesPerSecond }) => upBytesPerSecond) ?? {};
+  return down === undefined || up === undefined || down === up ? undefined : { down, up };
 }
 
 /** Another pair must be this much faster than a simpler one: short measurements scatter. */
 const clearlyFaster = 1.1;
+/** Below this part of the fastest, further measuring changes nothing. */
+const farSlower = 0.6;
 
 /**
  * The pair that needs the least time to move as much up as down, which is what a stage moves: an
@@ -47,13 +61,25 @@ const clearlyFaster = 1.1;
  */
 export function fastest(measured: readonly Measured[]): Measured | undefined {
   return measured.reduce<Measured | undefined>(
-    (best, next) => (!best || rate(next) > clearlyFaster * rate(best) ? next : best),
+    (best, next) => (!best || rateOf(next) > clearlyFaster * rateOf(best) ? next : best),
     undefined,
   );
 }
 
+/** Whether the pair may yet turn out to be the fastest of them. */
+export function isInQuestion(pair: Measured, measured: readonly Measured[]): boolean {
+  return rateOf(pair) >= farSlower * Math.max(...measured.map(rateOf));
+}
+
 /** Harmonic mean of the two directions. */
-function rate({ downBytesPerSecond, upBytesPerSecond }: Measured): number {
+function rateOf({ downBytesPerSecond, upBytesPerSecond }: Measured): number {
   if (downBytesPerSecond <= 0 || upBytesPerSecond <= 0) return 0;
   return 2 / (1 / downBytesPerSecond + 1 / upBytesPerSecond);
+}
+
+function most<Item>(items: readonly Item[], valueOf: (item: Item) => number): Item | undefined {
+  return items.reduce<Item | undefined>(
+    (best, next) => (best === undefined || valueOf(next) > valueOf(best) ? next : best),
+    undefined,
+  );
 }

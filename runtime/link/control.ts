@@ -46,7 +46,12 @@ const workerControl = v.variant('type', [
 const hostControl = v.variant('type', [
   v.strictObject({ type: v.literal('opened') }),
   /** Measure the ways that work and choose; answered by `measured`. */
-  v.strictObject({ type: v.literal('measure'), transport: v.picklist(transportChoices) }),
+  v.strictObject({
+    type: v.literal('measure'),
+    transport: v.picklist(transportChoices),
+    /** What was chosen when this device was here before: taken without measuring if it is open. */
+    known: v.exactOptional(facts),
+  }),
   /** The last record of a run on each lane that had probes. */
   v.strictObject({ type: v.literal('probe-stopped'), run: count }),
   took,

@@ -1,18 +1,53 @@
 import type { Measured, Pair } from './choice';
-import { fastest, lanesOf } from './choice';
+import { isInQuestion, lanesOf, mixtureOf } from './choice';
 import { encodeControl, type HostControl, type WorkerControl } from './control';
 import type { Lane, Link } from './link';
 import type { LinkPlatform } from './platform';
 import { ProbeSender } from './probe';
 import { encodeRecord } from './record';
 
-/** For all pairs together; what is still on the way then takes a little longer. */
-const totalMs = 900;
+/** How long a pair is kept full at a time: first until both ways are full, then for the count. */
+const fillMs = 50;
+const countMs = 100;
+/** So many times each, in turns: what disturbs the machine for a moment disturbs none alone. */
+const maxTurns = 3;
 /** How long what is on the way may take once a run was stopped. */
 const drainLimitMs = 200;
 const drainPollMs = 2;
 
-/** One pair's run: both directions are full at the same time, as in training. */
+/** What a pair moved, over all of its turns. */
+class Tally {
+  readonly pair: Pair;
+  readonly #total = { down: 0, up: 0, ms: 0 };
+
+  constructor(pair: Pair) {
+    this.pair = pair;
+  }
+
+  add({ down, up, ms }: Moved): void {
+    this.#total.down += down;
+    this.#total.up += up;
+    this.#total.ms += ms;
+  }
+
+  get measured(): Measured {
+    const { down, up, ms } = this.#total;
+    return {
+      ...this.pair,
+      downBytesPerSecond: (1000 * down) / ms,
+      upBytesPerSecond: (1000 * up) / ms,
+    };
+  }
+}
+
+/** Bytes each way in a time. */
+interface Moved {
+  readonly down: number;
+  readonly up: number;
+  readonly ms: number;
+}
+
+/** One pair's turn: both directions are full at the same time, as in training. */
 class Run {
   readonly #number: number;
   readonly #platform: LinkPlatform;
@@ -21,7 +56,6 @@ class Run {
   #downBytes = 0;
   #upBytes = 0;
   readonly #stoppedLanes = new Set<string>();
-  #stopped = false;
 
   constructor(number: number, up: readonly Lane[], platform: LinkPlatform) {
     this.#number = number;
@@ -30,43 +64,51 @@ class Run {
     this.#sender = new ProbeSender(number, up);
   }
 
-  async measure(pair: Pair, forMs: number): Promise<Measured> {
-    const { down, up } = { down: lanesOf(pair.down, 'down'), up: lanesOf(pair.up, 'up') };
-    const began = this.#platform.now();
-    this.#say({ type: 'probe', run: this.#number, down: [...down], up: [...up] });
+  async measure({ down, up }: Pair): Promise<Moved> {
+    const downLanes = lanesOf(down, 'down');
+    this.#say({
+      type: 'probe',
+      run: this.#number,
+      down: [...downLanes],
+      up: [...lanesOf(up, 'up')],
+    });
     this.#sender.start();
-    await this.#sleep(forMs);
-    const elapsedMs = this.#platform.now() - began;
-    const measured = {
-      ...pair,
-      // Over the whole run: from arrival to arrival, a burst would look like a fast link.
-      downBytesPerSecond: (1000 * this.#downBytes) / elapsedMs,
-      upBytesPerSecond: (1000 * this.#upBytes) / elapsedMs,
-    };
-    this.#stopped = true;
+    await this.#sleep(fillMs);
+    const before = this.#now();
+    await this.#sleep(countMs);
+    // Between two times, not two arrivals: so a burst does not look like a fast link.
+    const after = this.#now();
     this.#sender.stop();
     this.#say({ type: 'probe-stop', run: this.#number });
     const isDrained = (): boolean =>
-      this.#sender.isDrained && down.every((name) => this.#stoppedLanes.has(name));
+      this.#sender.isDrained && downLanes.every((name) => this.#stoppedLanes.has(name));
     const drainEnd = this.#platform.now() + drainLimitMs;
     while (!isDrained() && this.#platform.now() < drainEnd) await this.#sleep(drainPollMs);
-    return measured;
+    return {
+      down: after.down - before.down,
+      up: after.up - before.up,
+      ms: after.ms - before.ms,
+    };
   }
 
   takeProbe(run: number, bytes: number): void {
     if (run !== this.#number) return;
-    if (!this.#stopped) this.#downBytes += bytes;
+    this.#downBytes += bytes;
     this.#say({ type: 'took', run, bytes });
   }
 
   takeAcknowledgement(run: number, bytes: number): void {
     if (run !== this.#number) return;
-    if (!this.#stopped) this.#upBytes += bytes;
+    this.#upBytes += bytes;
     this.#sender.took(bytes);
   }
 
   laneStopped(run: number, lane: Lane): void {
     if (run === this.#number) this.#stoppedLanes.add(lane.name);
+  }
+
+  #now(): Moved {
+    return { down: this.#downBytes, up: this.#upBytes, ms: this.#platform.now() };
   }
 
   #say(message: WorkerControl): void {
@@ -79,7 +121,7 @@ class Run {
   }
 }
 
-/** Measures pair after pair, about one second in all; the worker's end of it. */
+/** Measures pairs in turns, for half a second up to two; the worker's end of it. */
 export class Measurement {
   readonly #link: Link;
   readonly #platform: LinkPlatform;
@@ -92,31 +134,33 @@ export class Measurement {
   }
 
   /**
-   * Measures the pairs that go the same way down and up, then the two mixtures of those two that
-   * were fastest: five runs at most, so that each is long enough to tell.
+   * Measures each pair, then again those that may yet be the fastest, with the mixture of what was
+   * fastest down and up.
    */
   async measure(pairs: readonly Pair[]): Promise<Measured[]> {
-    const alike = pairs.filter(({ down, up }) => down === up);
-    const numMixed = alike.length > 1 ? 2 : 0;
-    const runMs = totalMs / Math.max(1, alike.length + numMixed);
-    const measured: Measured[] = [];
-    for (const pair of alike) measured.push(await this.#measurePair(pair, runMs));
-    const first = fastest(measured);
-    const second = fastest(measured.filter((each) => each !== first));
-    if (!first || !second) return measured;
-    for (const mixed of [
-      { down: first.down, up: second.up },
-      { down: second.down, up: first.up },
-    ]) {
-      measured.push(await this.#measurePair(mixed, runMs));
+    const tallies = pairs.map((pair) => new Tally(pair));
+    await this.#turn(tallies);
+    const measured = (): Measured[] => tallies.map((tally) => tally.measured);
+    const mixture = mixtureOf(measured());
+    if (mixture) {
+      const mixed = new Tally(mixture);
+      await this.#turn([mixed]);
+      tallies.push(mixed);
     }
-    return measured;
+    for (let turn = 2; turn <= maxTurns; turn++) {
+      const left = tallies.filter((tally) => isInQuestion(tally.measured, measured()));
+      if (left.length < 2) break;
+      await this.#turn(left);
+    }
+    return measured();
   }
 
-  async #measurePair(pair: Pair, forMs: number): Promise<Measured> {
-    const up = this.#link.find(lanesOf(pair.up, 'up'));
-    this.#run = new Run(++this.#numRuns, up, this.#platform);
-    return this.#run.measure(pair, forMs);
+  async #turn(tallies: readonly Tally[]): Promise<void> {
+    for (const tally of tallies) {
+      const up = this.#link.find(lanesOf(tally.pair.up, 'up'));
+      this.#run = new Run(++this.#numRuns, up, this.#platform);
+      tally.add(await this.#run.measure(tally.pair));
+    }
   }
 
   takeProbe(run: number, bytes: number): void {

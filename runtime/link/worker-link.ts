@@ -1,8 +1,7 @@
 import { ConnectionClosedError } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
 import { maxPayloadBytes } from '../protocol/frame';
-import { fastest, lanesOf, pairsOf, webSocketNames } from './choice';
-import type { Pair } from './choice';
+import { fastest, isOpen, lanesOf, pairsOf, webSocketNames, type Pair } from './choice';
 import { encodeControl, parseHostControl } from './control';
 import type { LinkFacts, TransportChoice, WorkerControl } from './control';
 import { RequestLane, ResponseLane } from './https-lanes';
@@ -85,25 +84,40 @@ export class WorkerLink {
     }
   }
 
-  async #measure(choice: TransportChoice): Promise<void> {
-    const tries: Promise<void>[] = [];
-    if (this.#opened.has('ws-0')) {
-      for (const name of webSocketNames.slice(1)) {
-        tries.push(this.#openWebSocket(name, furtherLimitMs));
-      }
-    }
-    if (!this.#opened.has('get')) tries.push(this.#openRequests(furtherLimitMs));
-    await Promise.allSettled(tries);
-    if (!this.link.isOpen) return;
-
-    const pairs = pairsOf(this.#opened, choice);
-    // What was asked for is taken as it is.
-    const asked = pairs.find(({ down, up }) => down === choice && up === choice);
-    const best = asked ?? fastest(await this.#measurement.measure(pairs)) ?? pairs[0];
-    if (!best) return;
+  async #choose(choice: TransportChoice, known: LinkFacts | undefined): Promise<void> {
+    const best = (known && (await this.#reopen(known))) ?? (await this.#measure(choice));
+    if (!best || !this.link.isOpen) return;
     this.#use(best);
     this.#say({ type: 'measured' });
     this.#dropIdleLanes(best);
+  }
+
+  /** What was chosen before, where its lanes open. */
+  async #reopen(known: LinkFacts): Promise<LinkFacts | undefined> {
+    await this.#openFurther(lanesOfPair(known));
+    return isOpen(known, this.#opened) ? known : undefined;
+  }
+
+  async #measure(choice: TransportChoice): Promise<LinkFacts | undefined> {
+    await this.#openFurther(new Set([...webSocketNames, 'get', 'post']));
+    if (!this.link.isOpen) return undefined;
+    const pairs = pairsOf(this.#opened, choice);
+    // What was asked for is taken as it is.
+    const asked = pairs.find(({ down }) => down === choice);
+    return asked ?? fastest(await this.#measurement.measure(pairs)) ?? pairs[0];
+  }
+
+  /** Opens these lanes as far as they are not, and can be. */
+  async #openFurther(names: ReadonlySet<string>): Promise<void> {
+    const missing = [...names].filter((name) => !this.#opened.has(name));
+    const tries: Promise<void>[] = [];
+    for (const name of this.#opened.has('ws-0') ? webSocketNames : []) {
+      if (missing.includes(name)) tries.push(this.#openWebSocket(name, furtherLimitMs));
+    }
+    if (missing.includes('get') || missing.includes('post')) {
+      tries.push(this.#openRequests(furtherLimitMs));
+    }
+    await Promise.allSettled(tries);
   }
 
   /** Tells the host which lanes are used from now on, and uses them. */
@@ -117,9 +131,8 @@ export class WorkerLink {
   }
 
   /** The first lane stays: what was sent on it may still be on the way. */
-  #dropIdleLanes({ down, up }: Pair): void {
-    const first = this.#opened.has('ws-0') ? ['ws-0'] : [];
-    const kept = new Set([...lanesOf(down, 'down'), ...lanesOf(up, 'up'), ...first]);
+  #dropIdleLanes(pair: Pair): void {
+    const kept = lanesOfPair(pair).add('ws-0');
     for (const lane of this.link.lanes) if (!kept.has(lane.name)) this.link.drop(lane);
   }
 
@@ -133,7 +146,7 @@ export class WorkerLink {
       this.#opened.add(lane.name);
       this.#openers.get(lane.name)?.();
     } else if (message.type === 'measure') {
-      this.#measure(message.transport).catch((error: unknown) => {
+      this.#choose(message.transport, message.known).catch((error: unknown) => {
         this.link.fail(error instanceof Error ? error : new Error(String(error)));
       });
     } else this.#measurement.take(message, lane);
@@ -143,7 +156,7 @@ export class WorkerLink {
     const url = this.#origin.replace(/^http/, 'ws');
     const socket = this.#platform.webSocket(`${url}/worker?link=${this.#id}&lane=${name}`);
     return this.#opening(name, limitMs, (handlers) => {
-      const lane = new WebSocketLane(name, socket, handlers);
+      const lane = new WebSocketLane(name, socket, this.#platform, handlers);
       socket.addEventListener('open', () => this.#say({ type: 'open' }, lane));
       return lane;
     });
@@ -182,6 +195,7 @@ export class WorkerLink {
           else this.link.lost(from, error.message, wasClosed);
           this.#openers.get(name)?.(error);
         },
+        drained: () => this.#handlers.drained(),
       });
       this.link.add(lane);
       const settle = (error?: Error): void => {
@@ -204,6 +218,10 @@ export class WorkerLink {
     if (lane) lane.send(record);
     else this.link.sendNote(record);
   }
+}
+
+function lanesOfPair({ down, up }: Pair): Set<string> {
+  return new Set([...lanesOf(down, 'down'), ...lanesOf(up, 'up')]);
 }
 
 function messageOf(error: unknown): string {

@@ -35,7 +35,7 @@ export class WorkerSockets {
     else if (refusal !== undefined) refuse(socket, '403 Forbidden');
     else {
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#links.attach(webSocket, request.url ?? '');
+        this.#links.attach(webSocket, request);
       });
     }
   }

@@ -6,6 +6,7 @@ import {
   type HostMessage,
   type WorkerMessage,
 } from '../../runtime/protocol/message';
+import { printable } from '../../runtime/printable';
 import type { Proof } from '../../runtime/pairing/proof';
 import type { FailureReason } from '../../runtime/worker/status';
 import type { Pairing } from '../pairing/pairing';
@@ -41,7 +42,7 @@ export function acceptWorker(
   const connection: Connection<HostMessage, WorkerMessage> = new Connection<
     HostMessage,
     WorkerMessage
-  >(channel, (text) => printable(parseWorkerMessage(text)), {
+  >(channel, (text) => printableFields(parseWorkerMessage(text)), {
     message: (message) => {
       if (worker) {
         worker.take(message);
@@ -84,9 +85,9 @@ export function acceptWorker(
     },
   });
   /** Nothing else is on the link while it is measured. */
-  const join = async (from: Hello): Promise<void> => {
+  const join = async (from: Hello, device = from.instance): Promise<void> => {
     clearTimeout(helloTimer);
-    const facts = await channel.settle();
+    const facts = await channel.settle(device);
     if (!connection.isOpen) return;
     worker = new RemoteWorker(id, from, connection, undefined, facts);
     connection.send({ type: 'welcome', worker: id });
@@ -106,7 +107,7 @@ export function acceptWorker(
       }
       const revoked = new NotAdmittedError('it was revoked on the computer');
       unwatch = pairing?.watch(admission.device, () => refuse('not-paired', revoked)) ?? unwatch;
-      await join(from);
+      await join(from, admission.device);
     } catch (error) {
       connection.close(error instanceof Error ? error : new Error(String(error)));
     }
@@ -122,11 +123,10 @@ export function acceptWorker(
   });
 }
 
-/** The message with texts that can be shown in a terminal: without control characters. */
-function printable<T extends object>(message: T): T {
+function printableFields<T extends object>(message: T): T {
   const entries = Object.entries(message).map(([key, value]: [string, unknown]) => [
     key,
-    typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cf}]/gu, '') : value,
+    typeof value === 'string' ? printable(value) : value,
   ]);
   return Object.fromEntries(entries) as T;
 }

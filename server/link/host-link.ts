@@ -10,12 +10,24 @@ import { ProbeSender } from '../../runtime/link/probe';
 import { encodeRecord, type LinkRecord } from '../../runtime/link/record';
 import { ProtocolError } from '../../runtime/protocol/error';
 import type { HostLaneHandlers } from './host-lane';
+import type { RememberedChoices } from './remembered-choices';
 import type { ChannelHandlers, WorkerChannel } from './worker-channel';
 
-/** The worker measures for about a second; one that says nothing works over its first lane. */
+/** The worker measures for a second or two; one that says nothing works over its first lane. */
 const settleLimitMs = 5_000;
 /** A WebSocket, or one request each way: what a worker needs to say hello. */
 const maxLanesBeforeHello = 3;
+/** A choice that was remembered, and whose link ended within this time, may have been to blame. */
+const proofMs = 60_000;
+
+/** What a link takes from the server that it belongs to. */
+export interface HostLinkOptions {
+  readonly choice: TransportChoice;
+  readonly remembered: RememberedChoices;
+  /** The addresses that it goes between, as one text. */
+  readonly route: string;
+  readonly onEnd: () => void;
+}
 
 /** The host's end of a link: takes lanes and does what the worker says about them. */
 export class HostLink implements WorkerChannel {
@@ -23,22 +35,21 @@ export class HostLink implements WorkerChannel {
   /** What carries each direction now. */
   facts: LinkFacts | undefined;
   readonly #link: Link;
-  readonly #choice: TransportChoice;
-  readonly #onEnd: () => void;
+  readonly #options: HostLinkOptions;
   #handlers: ChannelHandlers | undefined;
   /** The worker's hello was good. */
   #isTrusted = false;
   #settled: () => void = () => undefined;
+  #forget: () => void = () => undefined;
   #run: { number: number; sender: ProbeSender; down: Lane[] } | undefined;
 
-  constructor(choice: TransportChoice, onEnd: () => void) {
-    this.#choice = choice;
-    this.#onEnd = onEnd;
+  constructor(options: HostLinkOptions) {
+    this.#options = options;
     this.#link = new Link({
       receive: (message) => this.#handlers?.receive(message),
       note: (lane, record) => this.#note(lane, record),
       closed: (error) => {
-        onEnd();
+        this.#ended();
         this.#settled();
         this.#handlers?.closed(error);
       },
@@ -84,16 +95,28 @@ export class HostLink implements WorkerChannel {
     this.#link.fail(error);
   }
 
-  settle(): Promise<LinkFacts | undefined> {
+  async settle(device: string): Promise<LinkFacts | undefined> {
     this.#isTrusted = true;
-    this.#say({ type: 'measure', transport: this.#choice });
-    return new Promise((resolve) => {
+    const { choice: transport, remembered, route } = this.#options;
+    const key = `${device} ${route}`;
+    const known = transport === 'auto' ? remembered.find(key) : undefined;
+    this.#say({ type: 'measure', transport, ...(known && { known }) });
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#settled(), settleLimitMs).unref();
       this.#settled = () => {
         clearTimeout(timer);
-        resolve(this.facts);
+        resolve();
       };
     });
+    if (known) {
+      const since = Date.now();
+      this.#forget = () => {
+        if (Date.now() - since < proofMs) remembered.forget(key);
+      };
+    } else if (transport === 'auto' && this.facts?.downBytesPerSecond !== undefined) {
+      remembered.keep(key, this.facts);
+    }
+    return this.facts;
   }
 
   sendText(message: string): void {
@@ -110,7 +133,12 @@ export class HostLink implements WorkerChannel {
 
   close(code: number, reason: string): void {
     this.#link.close(code, reason);
-    this.#onEnd();
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#forget();
+    this.#options.onEnd();
   }
 
   #note(lane: Lane, { kind, sequence, body }: LinkRecord): void {

@@ -35,19 +35,22 @@ interface Host {
   readonly origin: string;
   /** Connections that are open; destroying one is pulling its cable. */
   readonly connections: Map<Socket, string>;
+  /** Takes the next worker's channel. */
+  onChannel: (channel: WorkerChannel) => void;
 }
 
 interface HostOptions {
   readonly choice?: TransportChoice;
   /** As where a proxy or a certificate stands in the way. */
   readonly blocksWebSockets?: boolean;
-  readonly onChannel: (channel: WorkerChannel) => void;
+  /** One that runs already. */
+  readonly host?: Host;
   /** Sees each binary message before the connection does. */
   readonly onMessage?: (message: Uint8Array) => void;
 }
 
-async function startHost({ choice, blocksWebSockets, onChannel }: HostOptions): Promise<Host> {
-  const links = new Links(onChannel);
+async function startHost({ choice, blocksWebSockets }: HostOptions): Promise<Host> {
+  const links = new Links((channel) => host.onChannel(channel));
   if (choice) links.choice = choice;
   const app = express();
   app.use('/api', links.routes());
@@ -62,7 +65,7 @@ async function startHost({ choice, blocksWebSockets, onChannel }: HostOptions): 
     else {
       connections.set(request.socket, request.url ?? '');
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        links.attach(webSocket, request.url ?? '');
+        links.attach(webSocket, request);
       });
     }
   });
@@ -75,7 +78,12 @@ async function startHost({ choice, blocksWebSockets, onChannel }: HostOptions): 
     for (const socket of connections.keys()) socket.destroy();
     await new Promise((closed) => server.close(closed));
   });
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections };
+  const host: Host = {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections,
+    onChannel: () => undefined,
+  };
+  return host;
 }
 
 /** One end: what it took, in order, and how it ended. */
@@ -130,35 +138,30 @@ interface Joined {
   readonly facts: () => LinkFacts | undefined;
 }
 
-async function join(
-  options: Omit<HostOptions, 'onChannel'> = {},
-  platform = nodePlatform(),
-): Promise<Joined> {
+async function join(options: HostOptions = {}, platform = nodePlatform()): Promise<Joined> {
   const hostEnd = new End();
   const workerEnd = new End();
   let accepted: (side: { hostSide: Joined['hostSide']; channel: WorkerChannel }) => void;
   const accepting = new Promise<{ hostSide: Joined['hostSide']; channel: WorkerChannel }>(
     (resolve) => (accepted = resolve),
   );
-  const host = await startHost({
-    ...options,
-    onChannel: (channel) => {
-      const hostSide: Joined['hostSide'] = new Connection<HostMessage, WorkerMessage>(
-        channel,
-        parseWorkerMessage,
-        hostEnd.handlers,
-      );
-      channel.listen({
-        receive: (message) => {
-          if (typeof message !== 'string') options.onMessage?.(message);
-          hostSide.receive(message);
-        },
-        drained: () => hostSide.pump(),
-        closed: (error) => hostSide.close(error),
-      });
-      accepted({ hostSide, channel });
-    },
-  });
+  const host = options.host ?? (await startHost(options));
+  host.onChannel = (channel) => {
+    const hostSide: Joined['hostSide'] = new Connection<HostMessage, WorkerMessage>(
+      channel,
+      parseWorkerMessage,
+      hostEnd.handlers,
+    );
+    channel.listen({
+      receive: (message) => {
+        if (typeof message !== 'string') options.onMessage?.(message);
+        hostSide.receive(message);
+      },
+      drained: () => hostSide.pump(),
+      closed: (error) => hostSide.close(error),
+    });
+    accepted({ hostSide, channel });
+  };
   let facts: LinkFacts | undefined;
   const made: { workerSide?: Joined['workerSide'] } = {};
   const way = new WorkerLink(host.origin, platform, {
@@ -206,7 +209,7 @@ const transports: readonly Exclude<TransportChoice, 'auto'>[] = [
 describe.each(transports)('%s', (choice) => {
   test('any sizes both ways arrive whole, once and in order', async () => {
     const { hostEnd, workerEnd, hostSide, workerSide, channel, facts } = await join({ choice });
-    await channel.settle();
+    await channel.settle('phone');
     expect(facts()).toMatchObject({ down: choice, up: choice });
     const sizes = fc.array(
       fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 200_000 })),
@@ -236,7 +239,7 @@ describe.each(transports)('%s', (choice) => {
 
   test('more than every window goes through', async () => {
     const { workerEnd, hostEnd, hostSide, workerSide, channel } = await join({ choice });
-    await channel.settle();
+    await channel.settle('phone');
     const down = tensor(0, 5 * MiB, 'activation');
     const up = tensor(0, 5 * MiB, 'gradient');
     await Promise.all([hostSide.sendTensor(down), workerSide.sendTensor(up)]);
@@ -247,7 +250,7 @@ describe.each(transports)('%s', (choice) => {
 
   test('a cut in mid-frame ends both ends, and nothing half comes', async () => {
     const { host, workerEnd, hostEnd, hostSide, channel } = await join({ choice });
-    await channel.settle();
+    await channel.settle('phone');
     const sent = Array.from({ length: 8 }, (_, index) => tensor(index, MiB, 'activation'));
     const sending = Promise.allSettled(sent.map((each) => hostSide.sendTensor(each)));
     await workerEnd.have(1);
@@ -261,7 +264,7 @@ describe.each(transports)('%s', (choice) => {
 
   test('a goodbye is heard before the end', async () => {
     const { hostEnd, workerSide, channel } = await join({ choice });
-    await channel.settle();
+    await channel.settle('phone');
     workerSide.send({ type: 'leave', message: 'stopped on the device' });
     workerSide.close(new Error('stopped on the device'));
     await hostEnd.closed;
@@ -273,7 +276,7 @@ test('what was sent before there was a choice stays in order with what comes beh
   const { workerEnd, hostEnd, hostSide, workerSide, channel } = await join();
   const down = Array.from({ length: 30 }, (_, index) => tensor(index, 30_000, 'activation'));
   const up = Array.from({ length: 30 }, (_, index) => tensor(index, 30_000, 'gradient'));
-  const settled = channel.settle();
+  const settled = channel.settle('phone');
   for (const [index, each] of down.entries()) {
     void hostSide.sendTensor(each);
     void workerSide.sendTensor(up[index] ?? each);
@@ -296,7 +299,7 @@ test.each(transports)(
       // What the socket's library, or the one copy out of a request's body, handed over.
       onMessage: (message) => void messages.add(message.buffer),
     });
-    await channel.settle();
+    await channel.settle('phone');
     const sent = [tensor(0, MiB, 'gradient'), tensor(1, 300_000, 'gradient')];
     for (const each of sent) void workerSide.sendTensor(each);
     await hostEnd.have(2);
@@ -305,10 +308,41 @@ test.each(transports)(
   },
 );
 
+test('a device that comes back has the transport that was measured, at once', async () => {
+  const first = await join();
+  const chosen = await first.channel.settle('phone');
+  expect(chosen?.downBytesPerSecond).toBeGreaterThan(0);
+  first.workerSide.close(new Error('reloaded'));
+  await first.hostEnd.closed;
+
+  let measured = 0;
+  const platform = nodePlatform();
+  const back = await join(
+    { host: first.host },
+    { ...platform, now: () => (measured++, platform.now()) },
+  );
+  expect(await back.channel.settle('phone')).toEqual(chosen);
+  // The clock is read to measure, and for nothing else.
+  expect(measured).toBe(0);
+  expect(back.facts()).toEqual(chosen);
+  await back.hostSide.sendTensor(tensor(0, 1000, 'activation'));
+  await back.workerEnd.have(1);
+  back.workerSide.close(new Error('gone again'));
+  await back.hostEnd.closed;
+
+  // It ended within a minute: what was remembered may have been to blame.
+  const third = await join(
+    { host: first.host },
+    { ...platform, now: () => (measured++, platform.now()) },
+  );
+  await third.channel.settle('phone');
+  expect(measured).toBeGreaterThan(0);
+});
+
 test('where WebSockets are blocked the link goes over requests', async () => {
   const { channel, facts, workerEnd, hostSide } = await join({ blocksWebSockets: true });
   expect(facts()).toEqual({ down: 'https', up: 'https' });
-  expect(await channel.settle()).toMatchObject({ down: 'https', up: 'https' });
+  expect(await channel.settle('phone')).toMatchObject({ down: 'https', up: 'https' });
   await hostSide.sendTensor(tensor(0, 1000, 'activation'));
   await workerEnd.have(1);
   expect(workerEnd.tensors).toHaveLength(1);
@@ -316,7 +350,7 @@ test('where WebSockets are blocked the link goes over requests', async () => {
 
 test('a choice that can not be had gives way to one that works', async () => {
   const { channel } = await join({ blocksWebSockets: true, choice: 'websockets' });
-  expect(await channel.settle()).toMatchObject({ down: 'https', up: 'https' });
+  expect(await channel.settle('phone')).toMatchObject({ down: 'https', up: 'https' });
 });
 
 test('where nothing works the worker says what it tried', async () => {
@@ -360,7 +394,7 @@ test('a request that broke before its answer is sent again, and taken once', asy
 
 test('a host that does not read bounds what the worker holds, and the other way', async () => {
   const { host, hostSide, workerSide, channel } = await join({ choice: 'websockets' });
-  await channel.settle();
+  await channel.settle('phone');
   for (const socket of host.connections.keys()) socket.pause();
   const sending = Array.from({ length: 12 }, (_, index) =>
     workerSide.sendTensor(tensor(index, MiB, 'gradient')),
@@ -378,7 +412,7 @@ test('a host that does not read bounds what the worker holds, and the other way'
 
 test('several tabs have links of their own', async () => {
   const joined = await Promise.all([join(), join(), join()]);
-  const settled = await Promise.all(joined.map(({ channel }) => channel.settle()));
+  const settled = await Promise.all(joined.map(({ channel }) => channel.settle('phone')));
   for (const [tab, { hostSide, workerEnd }] of joined.entries()) {
     const sent = [tensor(tab, 5000, 'activation')];
     for (const each of sent) void hostSide.sendTensor(each);

@@ -7,6 +7,7 @@ import { RecordReader } from '../../runtime/link/record';
 import { ProtocolError } from '../../runtime/protocol/error';
 import { ResponseHostLane, WebSocketHostLane } from './host-lane';
 import { HostLink } from './host-link';
+import { RememberedChoices } from './remembered-choices';
 import { PlainChannel, type WorkerChannel } from './worker-channel';
 
 /** Links at a time, of all workers; each may hold a frame or two that have come in part. */
@@ -28,22 +29,23 @@ export class Links {
   choice: TransportChoice = 'auto';
   readonly #onChannel: (channel: WorkerChannel) => void;
   readonly #links = new Map<string, HostLink>();
+  readonly #remembered = new RememberedChoices();
 
   /** @param onChannel takes each new worker's channel */
   constructor(onChannel: (channel: WorkerChannel) => void) {
     this.#onChannel = onChannel;
   }
 
-  /** Takes a WebSocket at `/worker`; `target` is the request's, with its query. */
-  attach(socket: WebSocket, target: string): void {
-    const query = new URLSearchParams(target.split('?')[1] ?? '');
+  /** Takes the WebSocket that a request at `/worker` became. */
+  attach(socket: WebSocket, request: IncomingMessage): void {
+    const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
     const id = query.get('link');
     const name = query.get('lane') ?? '';
     if (id === null) {
       this.#onChannel(new PlainChannel(socket));
       return;
     }
-    const link = webSocketName.test(name) ? this.#open(id) : undefined;
+    const link = webSocketName.test(name) ? this.#open(id, request) : undefined;
     try {
       if (!link) throw new ProtocolError('unexpected', 'expected a link and a lane of it');
       link.add((handlers) => new WebSocketHostLane(name, socket, handlers));
@@ -57,7 +59,7 @@ export class Links {
   routes(): Router {
     const router = Router();
     router.get('/link/:id/get', (request, response) => {
-      const link = this.#open(request.params.id);
+      const link = this.#open(request.params.id, request);
       if (!link) {
         response.status(404).end();
         return;
@@ -78,11 +80,16 @@ export class Links {
     return router;
   }
 
-  #open(id: string): HostLink | undefined {
+  #open(id: string, { socket }: IncomingMessage): HostLink | undefined {
     if (!linkId.test(id)) return undefined;
     const known = this.#links.get(id);
     if (known || this.#links.size >= maxLinks) return known;
-    const link = new HostLink(this.choice, () => this.#links.delete(id));
+    const link = new HostLink({
+      choice: this.choice,
+      remembered: this.#remembered,
+      route: `${socket.localAddress ?? ''} ${socket.remoteAddress ?? ''}`,
+      onEnd: () => this.#links.delete(id),
+    });
     this.#links.set(id, link);
     this.#onChannel(link);
     return link;

@@ -14,8 +14,11 @@ export interface ChannelHandlers {
 export interface WorkerChannel extends Socket {
   /** To be called once, before anything comes. */
   listen(handlers: ChannelHandlers): void;
-  /** Lets the worker measure and choose its transport; undefined where there is none to choose. */
-  settle(): Promise<LinkFacts | undefined>;
+  /**
+   * Lets the worker measure and choose its transport; undefined where there is none to choose.
+   * @param device by which it is known when it comes back
+   */
+  settle(device: string): Promise<LinkFacts | undefined>;
 }
 
 /** A WebSocket whose messages are those of the protocol, without a link: the simplest worker's. */

@@ -59,7 +59,7 @@ export async function startBenchmarkHost(pages: string): Promise<BenchmarkHost> 
   });
   upgraded((request, socket, head) => {
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      if (request.url !== '/echo') links.attach(webSocket, request.url ?? '');
+      if (request.url !== '/echo') links.attach(webSocket, request);
       else webSocket.on('message', (data: Buffer) => webSocket.send(data));
     });
   });
@@ -80,9 +80,9 @@ function serveChannel(channel: WorkerChannel): void {
     HostMessage,
     WorkerMessage
   >(channel, parseWorkerMessage, {
-    message: ({ type }) => {
-      if (type !== 'hello') return;
-      void channel.settle().then(() => {
+    message: (message) => {
+      if (message.type !== 'hello') return;
+      void channel.settle(message.instance).then(() => {
         connection.send({ type: 'welcome', worker: '1' });
         keepSending(connection, 'activation');
       });
