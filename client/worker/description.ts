@@ -13,7 +13,9 @@ export type PageStatus =
   /** No host after the last try. */
   | { readonly state: 'given-up'; readonly host: string }
   /** By the person. */
-  | { readonly state: 'stopped' };
+  | { readonly state: 'stopped' }
+  /** Another tab of this browser took over. */
+  | { readonly state: 'elsewhere' };
 
 /** Everything that the page shows of a status. */
 export interface Description {
@@ -30,6 +32,8 @@ export interface Description {
   readonly readouts: readonly Readout[];
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly mood: 'busy' | 'calm' | 'done' | 'problem';
+  /** Whether there is a field for the code that the computer shows. */
+  readonly asksForCode: boolean;
   /** What the button does: start or leave, or load the page again. */
   readonly action: { readonly kind: 'start' | 'stop' | 'reload'; readonly label: string };
 }
@@ -59,6 +63,7 @@ const plain = {
   readouts: [],
   facts: [],
   mood: 'busy',
+  asksForCode: false,
   action: stop,
 } as const;
 
@@ -145,8 +150,19 @@ function words(status: PageStatus): Description {
         mood: 'calm',
         action: again,
       };
+    case 'elsewhere':
+      return {
+        ...plain,
+        title: 'In another tab',
+        headline: 'In another tab',
+        sentence: 'This device works in another tab or window of this browser: one is enough.',
+        remedy: 'Close this one, or go on here instead.',
+        dial: { ...nothing, big: '■' },
+        mood: 'calm',
+        action: { kind: 'start', label: 'Work here' },
+      };
     case 'failed': {
-      const { headline, sentence, remedy, action } = failures[status.reason];
+      const { headline, sentence, remedy, action, asksForCode = false } = failures[status.reason];
       return {
         ...plain,
         title: headline,
@@ -156,6 +172,7 @@ function words(status: PageStatus): Description {
         detail: status.detail || undefined,
         dial: { ...nothing, big: '!' },
         mood: 'problem',
+        asksForCode,
         action: actions[action],
       };
     }

@@ -7,6 +7,8 @@ export interface Failure {
   readonly remedy: string;
   /** `stop`: the page tries again by itself, and that is what can be stopped. */
   readonly action: 'stop' | 'again' | 'reload';
+  /** Whether a code of the computer's would help. */
+  readonly asksForCode?: true;
 }
 
 const smallerShare =
@@ -77,14 +79,17 @@ export const failures: Readonly<Record<FailureReason, Failure>> = {
   'not-paired': {
     headline: 'This device is not paired',
     sentence: 'The computer lets in only devices that were invited by its code.',
-    remedy: 'Point the camera at the QR code that Tandem shows on the computer, and open its link.',
+    remedy:
+      'Point the camera at the QR code that Tandem shows on the computer and open its link, or enter the code here.',
     action: 'reload',
+    asksForCode: true,
   },
   'code-expired': {
     headline: 'This code is used up',
     sentence: 'Each code lets one device in, within an hour.',
-    remedy: 'Tandem shows a new one on the computer: scan that.',
+    remedy: 'Tandem shows a new one on the computer: scan that, or enter it here.',
     action: 'reload',
+    asksForCode: true,
   },
   internal: {
     headline: 'Something broke',

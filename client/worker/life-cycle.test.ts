@@ -134,6 +134,7 @@ test('one that is lost behind a lock screen is asked for when the page is back',
 test('what ends is over until the next tap', () => {
   const ends: [Short, string[]][] = [
     ['stop', ['wait 0', 'let-screen-go', 'say-goodbye', 'end-engine', 'show stopped']],
+    ['taken-over', ['wait 0', 'let-screen-go', 'say-goodbye', 'end-engine', 'show elsewhere']],
     ['run-over', ['wait 0', 'let-screen-go', 'end-engine']],
     ['failed', ['wait 0', 'let-screen-go', 'end-engine', 'show out-of-memory']],
   ];

@@ -10,8 +10,9 @@ import type { FailureReason } from '../../runtime/worker/status';
  *           rebuilding      pausing <-----+   -> given-up, after the last try
  *               ^---- the graphics processor is lost
  *
- * From everywhere a failure that trying again can't heal, a run that is over, and the person's
- * stop lead to `ended`; from there, and from `given-up`, a tap starts anew.
+ * From everywhere a failure that trying again can't heal, a run that is over, another tab that
+ * works instead, and the person's stop lead to `ended`; from there, and from `given-up`, a tap
+ * starts anew.
  *
  * A hidden or locked page is suspended by iOS, and its socket may die with no `close`: while it is
  * hidden nothing is tried, and whatever brings it back is reason to doubt the link.
@@ -33,6 +34,8 @@ export interface Life {
 export type LifeEvent =
   /** `start`: the person taps Start or Try again, or no tap is needed. */
   | { readonly type: 'start' | 'stop' }
+  /** Another tab of this browser began to work. */
+  | { readonly type: 'taken-over' }
   | { readonly type: 'engine-ready' | 'joined' | 'stepped' | 'run-over' }
   | { readonly type: 'link-lost'; readonly detail: string }
   /** Another engine may do. */
@@ -50,7 +53,10 @@ export type Order =
   /** Takes the place of a wait that is under way; 0 ends it. */
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'keep-screen-on' | 'let-screen-go' }
-  | { readonly do: 'show'; readonly state: 'starting' | 'connecting' | 'stopped' | 'given-up' }
+  | {
+      readonly do: 'show';
+      readonly state: 'starting' | 'connecting' | 'stopped' | 'elsewhere' | 'given-up';
+    }
   | { readonly do: 'show-failure'; readonly reason: FailureReason; readonly detail: string };
 
 /** Between two tries the wait doubles from the first of these to the second. */
@@ -122,11 +128,12 @@ export function live(life: Life, event: LifeEvent): Transition {
     case 'run-over':
       return end(life, { do: 'end-engine' });
     case 'stop':
+    case 'taken-over':
       return end(
         life,
         { do: 'say-goodbye' },
         { do: 'end-engine' },
-        { do: 'show', state: 'stopped' },
+        { do: 'show', state: event.type === 'stop' ? 'stopped' : 'elsewhere' },
       );
   }
 }

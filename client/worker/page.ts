@@ -5,6 +5,7 @@ import { findObstacle } from './obstacle';
 import { ScreenWakeLock, type ScreenState } from './screen-wake-lock';
 import { rememberStart, wasStarted } from './start-memory';
 import { StatusView } from './view';
+import { WorkingTab } from './working-tab';
 import { engineName, tilesMs, type FromWorker, type ToWorker } from './worker-message';
 
 /*
@@ -25,7 +26,8 @@ class WorkerPage {
   readonly #view = new StatusView((action) => {
     if (action === 'reload') location.reload();
     else this.#happen({ type: action });
-  });
+  }, goWithCode);
+  readonly #tab = new WorkingTab(() => this.#happen({ type: 'taken-over' }));
   readonly #wakeLock = new ScreenWakeLock((state) => this.#view.showScreen(screenWords[state]));
   readonly #engine = engineName(location.search);
   #instance = '';
@@ -104,9 +106,11 @@ class WorkerPage {
         break;
       case 'keep-screen-on':
         rememberStart();
+        this.#tab.begin();
         this.#wakeLock.keep();
         break;
       case 'let-screen-go':
+        this.#tab.end();
         this.#wakeLock.release();
         this.#view.showScreen(undefined);
         break;
@@ -172,6 +176,12 @@ class WorkerPage {
   #tell(message: ToWorker): void {
     this.#worker?.postMessage(message);
   }
+}
+
+/** As if the link had been opened over this page, which then loads again. */
+function goWithCode(code: string): void {
+  if (location.hash === `#${code}`) location.reload();
+  else location.hash = code;
 }
 
 void new WorkerPage().start();

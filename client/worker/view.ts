@@ -1,3 +1,4 @@
+import { CodeField } from './code-field';
 import { describe, type Description, type PageStatus, type Readout } from './description';
 import { formatPercent } from './quantity';
 
@@ -17,11 +18,16 @@ export class StatusView {
   readonly #dialValue = element('dial-value');
   readonly #dialBig = element('dial-big');
   readonly #dialSmall = element('dial-small');
+  readonly #codeField: CodeField;
   #action: Action = 'start';
   #link: string | undefined;
 
-  /** @param onAction called when the person presses the button */
-  constructor(onAction: (action: Action) => void) {
+  /**
+   * @param onAction called when the person presses the button
+   * @param onCode called with a code that the person entered
+   */
+  constructor(onAction: (action: Action) => void, onCode: (code: string) => void) {
+    this.#codeField = new CodeField(onCode);
     this.#button.addEventListener('click', () => {
       onAction(this.#action);
     });
@@ -42,6 +48,7 @@ export class StatusView {
     setText(this.#button, description.action.label);
     this.#action = description.action.kind;
     this.#button.setAttribute('data-kind', this.#action);
+    this.#codeField.isShown = description.asksForCode;
     showPairs(this.#readouts, description.readouts);
     const facts = description.facts.map(([name, value]) => ({ name, value }));
     // Where the device works, its link is of interest too.

@@ -96,6 +96,48 @@ test('without a code, with a used one and with a wrong one a phone stays out, an
   await uninvited.shows('waiting');
 });
 
+test('a page without the link, as on the home screen, takes the code or the whole link', async () => {
+  const typing = await open(host.url);
+  await typing.shows('failed not-paired');
+  const field = typing.page.getByLabel('Code that Tandem shows on the computer');
+  await field.fill('172.20.10.2');
+  await field.press('Enter');
+  expect(await typing.page.getByRole('alert').innerText()).toMatch(/That is no code/);
+  const code = pairing.codes.mint();
+  await field.fill(` ${code} `);
+  await field.press('Enter');
+  await typing.shows('waiting');
+  expect(await typing.page.getByLabel('Code that Tandem').isVisible()).toBe(false);
+
+  const pasting = await open(`${host.url}#${code}`);
+  await pasting.shows('failed code-expired');
+  await pasting.page
+    .getByLabel('Code that Tandem')
+    .fill(`http://172.20.10.2:7070/#${pairing.codes.mint()}.fingerprint`);
+  await pasting.press('Pair');
+  await pasting.shows('waiting');
+  expect(await devices.list()).toHaveLength(2);
+});
+
+test('of two tabs of one phone the newer one works, and the other says so', async () => {
+  const context = await browser.newContext();
+  onTestFinished(() => context.close());
+  const first = await PhonePage.open(context, `${host.url}#${pairing.codes.mint()}`);
+  await first.shows('waiting');
+  const second = await PhonePage.open(context, host.url);
+  await second.shows('waiting');
+  await first.shows('elsewhere');
+  await first.says(/works in another tab/);
+  await expect.poll(() => host.pool.workers).toHaveLength(1);
+  await first.press('Work here');
+  await first.shows('waiting');
+  await second.shows('elsewhere');
+  await expect.poll(() => host.pool.workers).toHaveLength(1);
+  // Who loads again has let go before, and takes nobody's place from anybody.
+  await first.page.reload();
+  await first.shows('waiting');
+});
+
 test('a phone that is revoked is let go, and stays out', async () => {
   const phone = await open(`${host.url}#${pairing.codes.mint()}`);
   await phone.shows('waiting');

@@ -1,4 +1,4 @@
-import { chromium, type Browser, type Page } from 'playwright';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
 import { expect } from 'vitest';
 import { findBrowser } from '../../server/headless/find-browser';
 import { launchOptions, type WebGpuMode } from '../../server/headless/launch-options';
@@ -28,11 +28,12 @@ export class PhonePage {
 
   /** @param prepare runs before the page is opened */
   static async open(
-    browser: Browser,
+    browser: Browser | BrowserContext,
     url: string,
     prepare: (page: Page) => Promise<unknown> = () => Promise.resolve(),
   ): Promise<PhonePage> {
-    const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    const page = await browser.newPage();
+    await page.setViewportSize({ width: 390, height: 844 });
     const phone = new PhonePage(page);
     await prepare(page);
     await page.goto(url);

@@ -26,6 +26,12 @@ export function statement(nonce: string, code: string | undefined): Uint8Array<A
   return new TextEncoder().encode(`tandem pairing 1\n${nonce}\n${code ?? ''}`);
 }
 
+/** The code in what a person typed or pasted: the code alone, or the link that it stands in. */
+export function codeIn(text: string): string | undefined {
+  const [, fragment = text.trim()] = /#(\S*)/.exec(text) ?? [];
+  return codeOf(`#${fragment}`);
+}
+
 /** The code in the fragment of a link that a host printed; undefined where there is none. */
 export function codeOf(fragment: string): string | undefined {
   return /^#([\w-]{22})(\.|$)/.exec(fragment)?.[1];
