@@ -40,6 +40,25 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
 
     const address = (port = host.securePort): string => `https://127.0.0.1:${port}/${search}`;
 
+    test('is let in by the code of its link, once', async () => {
+      await phone.open(address());
+      await phone.shows('failed not-paired');
+      await phone.keepPicture('not-paired');
+      const code = host.invitation();
+      await phone.open(address() + code);
+      await phone.shows('waiting');
+      // The code is gone from the address: a bookmark or a picture of the screen lets nobody in.
+      expect(await phone.run('return location.href')).toBe(address());
+      expect(await host.devices()).toHaveLength(1);
+
+      const cable = await Cable.between(host.securePort);
+      // Another address, and so another device to the browser.
+      await phone.open(address(cable.port) + code);
+      await phone.shows('failed code-expired');
+      await phone.keepPicture('code-expired');
+      await cable.close();
+    });
+
     test('comes back when the host was restarted', async () => {
       await phone.open(address());
       await phone.shows('waiting');
@@ -50,6 +69,7 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
       await host.startAgain();
       await phone.shows('waiting');
       expect(host.server.pool.workers).toHaveLength(1);
+      expect(await host.devices()).toHaveLength(1);
     });
 
     test('goes on after it was loaded again, and after a look at another page', async () => {
@@ -65,7 +85,7 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
 
     test('notices on its return that the link has died with no word', async () => {
       const cable = await Cable.between(host.securePort);
-      await phone.open(address(cable.port));
+      await phone.open(address(cable.port) + host.invitation());
       await phone.shows('waiting');
       cable.freeze();
       // As it comes to a page that iOS takes out of its cache.

@@ -30,6 +30,25 @@ describe.skipIf(why)(why ? `WebKitGTK (skipped: ${why})` : 'WebKitGTK', () => {
     await phone.keepPicture('no-webgpu');
   });
 
+  // What else a computer or a worker finds, in the words of the page.
+  test.each([
+    ['version-mismatch', /out of date/],
+    ['limits-too-small', /too small/],
+    ['out-of-memory', /Out of memory/],
+    ['no-adapter', /No graphics processor/],
+    ['internal', /Something broke/],
+  ] as const)('%s', async (reason, words) => {
+    const refusing = await ScriptedHost.start(({ connection }) => {
+      connection.send({ type: 'refuse', reason, message: 'the details' });
+    });
+    onTestFinished(() => refusing.close());
+    await phone.open(`${refusing.url}?engine=reference`);
+    await phone.shows(`failed ${reason}`);
+    await phone.says(words);
+    await phone.says(/the details/);
+    await phone.keepPicture(reason);
+  });
+
   test.skipIf(!outsideAddress)('an address that is not secure', async () => {
     await phone.open(host.url.replace('127.0.0.1', outsideAddress ?? ''));
     await phone.shows('failed no-secure-context');
@@ -38,22 +57,24 @@ describe.skipIf(why)(why ? `WebKitGTK (skipped: ${why})` : 'WebKitGTK', () => {
   });
 
   test.skipIf(!outsideAddress)(
-    'the first visit: over plain http to the secure page, once it is trusted',
+    'the first visit: over plain http to the secure page, once it is trusted, and into the run',
     async () => {
       const secureHost = await SecureHost.start();
       onTestFinished(() => secureHost.close());
       const door = `http://${outsideAddress ?? ''}:${secureHost.port}/`;
-      await phone.open(door);
+      const link = `${door}?engine=reference${secureHost.invitation()}`;
+      await phone.open(link);
       await phone.says(/Not trusted yet/);
       await phone.keepPicture('connect');
 
       const trusting = await WebKitPhone.start(true);
       onTestFinished(() => trusting.close());
-      await trusting.open(door);
-      await expect
-        .poll(() => trusting.run('return location.href'), { timeout: 30_000 })
-        .toContain(`https://${outsideAddress ?? ''}:${secureHost.securePort}/`);
-      await trusting.shows('failed no-webgpu');
+      await trusting.open(link);
+      await trusting.shows('waiting');
+      expect(await trusting.run('return location.href')).toBe(
+        `https://${outsideAddress ?? ''}:${secureHost.securePort}/?engine=reference`,
+      );
+      expect(secureHost.server.pool.workers).toHaveLength(1);
       expect(await trusting.run('return [isSecureContext, crossOriginIsolated]')).toEqual([
         true,
         true,
