@@ -8,31 +8,77 @@ export function phonesAskedFor({ headlessWorker, cut }: TrainOptions): number {
   return headlessWorker ?? 0;
 }
 
-/**
- * Starts local headless browsers as workers and adds each to `phones`; `failed` hears of one that
- * is gone.
- */
-export async function startPhones(
-  count: number,
-  server: HostServer,
-  phones: HeadlessWorker[],
-  failed: (error: Error) => void,
-  report: (text: string) => void,
-): Promise<void> {
-  if (count === 0) return;
-  // Loaded only here: Playwright takes half a second to start.
-  const { startHeadlessWorker } = await import('../headless/headless-worker');
-  for (let index = 0; index < count; index++) {
+/** What ends so often does not end by accident. */
+const defaultMaxRestarts = 3;
+
+/** Local headless browsers as workers; one whose browser ends is started again. */
+export class HeadlessPhones {
+  readonly #server: HostServer;
+  readonly #report: (text: string) => void;
+  readonly #failed: (error: Error) => void;
+  readonly #running = new Set<HeadlessWorker>();
+  readonly #maxRestarts: number;
+  #restarts = 0;
+  #isClosing = false;
+
+  /** @param failed hears of one that is gone for good */
+  constructor(
+    server: HostServer,
+    report: (text: string) => void,
+    failed: (error: Error) => void,
+    maxRestarts = defaultMaxRestarts,
+  ) {
+    this.#maxRestarts = maxRestarts;
+    this.#server = server;
+    this.#report = report;
+    this.#failed = failed;
+  }
+
+  get running(): readonly HeadlessWorker[] {
+    return [...this.#running];
+  }
+
+  async start(count: number): Promise<void> {
+    for (let index = 0; index < count; index++) await this.#startOne();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.running.map((phone) => phone.close()));
+  }
+
+  async #startOne(): Promise<void> {
+    // Loaded only here: Playwright takes half a second to start.
+    const { startHeadlessWorker } = await import('../headless/headless-worker');
     // A guest: nothing of it is remembered.
-    const code = server.pairing?.codes.mint(false);
+    const code = this.#server.pairing?.codes.mint(false);
     const phone = await startHeadlessWorker({
-      url: code === undefined ? server.url : `${server.url}#${code}`,
-      onPageError: (text) => report(`page: ${text}`),
+      url: code === undefined ? this.#server.url : `${this.#server.url}#${code}`,
+      onPageError: (text) => this.#report(`page: ${text}`),
     });
-    report(`Headless worker: ${phone.description}`);
-    phones.push(phone);
-    void phone.closed.then((reason) => {
-      failed(new Error(`the headless worker is gone: ${reason}`));
-    });
+    this.#running.add(phone);
+    // The run ended while the browser started.
+    if (this.#isClosing) await phone.close();
+    else this.#report(`Headless worker: ${phone.description}`);
+    void phone.closed.then((reason) => this.#replace(phone, reason));
+  }
+
+  async #replace(phone: HeadlessWorker, reason: string): Promise<void> {
+    this.#running.delete(phone);
+    if (this.#isClosing) return;
+    await phone.close();
+    const gone = `the headless worker is gone: ${reason}`;
+    if (this.#restarts === this.#maxRestarts) {
+      this.#report(`${gone}; after ${this.#restarts} restarts it is not started again`);
+      this.#failed(new Error(gone));
+      return;
+    }
+    this.#restarts++;
+    this.#report(`${gone}; starting another`);
+    try {
+      await this.#startOne();
+    } catch (error) {
+      this.#failed(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 }

@@ -9,9 +9,8 @@ import { planPipeline } from '../coordinator/plan';
 import type { TrainOutcome } from '../coordinator/records';
 import { Trainer } from '../coordinator/trainer';
 import { chooseEngine } from '../engine/choose-engine';
-import type { HeadlessWorker } from '../headless/headless-worker';
 import { Invitation } from './invitation';
-import { phonesAskedFor, startPhones } from './phones';
+import { HeadlessPhones, phonesAskedFor } from './phones';
 import { startRun } from './run-start';
 import { serve } from './serve';
 import { stopOnSignal } from './stop-on-signal';
@@ -42,7 +41,7 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
       throw error;
     },
   );
-  const phones: HeadlessWorker[] = [];
+  let phones: HeadlessPhones | undefined;
   try {
     const folder = await openFolder();
     announce(config);
@@ -84,7 +83,8 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
     let outcome: TrainOutcome;
     let farewell = 'The run failed; the computer says why.';
     try {
-      await startPhones(numPhones, server, phones, interrupt, notice);
+      phones = new HeadlessPhones(server, notice, interrupt);
+      await phones.start(numPhones);
       outcome = await trainer.run();
       await folder.flush();
       farewell = 'The run is over.';
@@ -102,7 +102,7 @@ export async function train(options: TrainOptions, given: ReadonlySet<string>): 
     say(summary(result, Date.now() - started));
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
-    await Promise.all(phones.map((phone) => phone.close()));
+    await phones?.close();
     await engine.dispose();
     await server.close();
     await data.close();
