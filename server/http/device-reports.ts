@@ -4,7 +4,7 @@ import express, { type ErrorRequestHandler, type Router } from 'express';
 import { ReportError, type DeviceFailure } from '../../runtime/device-report';
 import { writeAtomically } from '../files/atomic-file';
 
-/** So many files does one process write: whoever reaches it can't fill the disk. */
+/** So many files does one process write, and so many failures tell of: nobody can fill the disk. */
 const maxReports = 200;
 
 /** One kind of reports. */
@@ -26,6 +26,7 @@ export class DeviceReports<Report extends { readonly type: 'report' }> {
   readonly #folder: string;
   readonly #pathOfRun = new Map<string, string>();
   #count = 0;
+  #failures = 0;
 
   /** @param folder where reports go; made with the first one */
   constructor(kind: ReportKind<Report>, folder = 'runs') {
@@ -49,12 +50,13 @@ export class DeviceReports<Report extends { readonly type: 'report' }> {
     const router = express.Router();
     router.post(`/${name}`, express.json({ limit: maxBytes }), async (request, response) => {
       const message = parse(request.body);
-      if (message.type === 'failure') {
-        this.onFailure(message);
-        response.json({});
-      } else if (this.#wouldBeTooMany(message)) {
+      if (this.#wouldBeTooMany(message)) {
         const error = `${maxReports} reports are kept already; restart Tandem`;
         response.status(429).json({ error });
+      } else if (message.type === 'failure') {
+        this.#failures++;
+        this.onFailure(message);
+        response.json({});
       } else {
         response.json({ kept: await this.keep(message) });
       }
@@ -63,7 +65,8 @@ export class DeviceReports<Report extends { readonly type: 'report' }> {
     return router;
   }
 
-  #wouldBeTooMany(report: Report): boolean {
+  #wouldBeTooMany(report: Report | DeviceFailure): boolean {
+    if (report.type === 'failure') return this.#failures >= maxReports;
     const run = this.#kind.runOf?.(report);
     return this.#count >= maxReports && (run === undefined || !this.#pathOfRun.has(run));
   }

@@ -89,3 +89,16 @@ test('PyTorch’s numbers are served, and no other file', async () => {
     expect((await fetch(`${url}/golden/${path}`)).status).toBe(404);
   }
 });
+
+test('failures are told of as often as reports are kept, their text without control characters', async () => {
+  const told: string[] = [];
+  verifications.onFailure = ({ detail }) => void told.push(detail);
+  const failure = { type: 'failure', reason: 'no-webgpu', detail: 'a\u001b[2Jb', agent: 'x' };
+  const body = JSON.stringify(failure);
+  const statuses = new Set<number>();
+  for (let count = 0; count < 200; count++) statuses.add((await post(body)).status);
+  expect([...statuses]).toEqual([200]);
+  expect((await post(body)).status).toBe(429);
+  expect(new Set(told)).toEqual(new Set(['a[2Jb']));
+  expect(told).toHaveLength(200);
+});
