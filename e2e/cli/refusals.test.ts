@@ -105,3 +105,20 @@ test('an interrupt ends a worker whose host does not answer', async () => {
   expect(ended.code).toBe(0);
   expect(lastJson(ended)).toMatchObject({ steps: 0, ended: 'stopped at its terminal' });
 });
+
+test('an interrupt while the host is gone ends a worker for good', async () => {
+  const folder = await emptyFolder();
+  let joined = 0;
+  const host = await ScriptedHost.start(({ connection }) => {
+    joined++;
+    connection.close(new ConnectionClosedError('the host is busy'));
+  });
+  onTestFinished(() => host.close());
+  const worker = startTandem(folder, 'worker', host.url, '--json');
+  await worker.sees(/trying again/);
+  worker.process.kill('SIGINT');
+  const ended = await worker.ended;
+  expect(ended.code).toBe(0);
+  expect(lastJson(ended)).toMatchObject({ steps: 0, ended: 'stopped at its terminal' });
+  expect(joined).toBe(1);
+});

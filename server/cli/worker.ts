@@ -120,6 +120,10 @@ async function computeFor(
     leaving.abort();
   };
   process.once('SIGINT', leave).once('SIGTERM', leave);
+  const result = (): WorkerResult => {
+    const ended = status?.state === 'finished' ? status.message : stopped;
+    return { steps, device: engine.device, ended };
+  };
   try {
     for (let lostAt: number | undefined; ;) {
       const { error, hadJoined } = await new Promise<LinkEnd>((end) => {
@@ -132,16 +136,14 @@ async function computeFor(
       if (status?.state === 'failed') {
         throw new WorkerFailedError(`${status.detail} (${status.reason})`);
       }
-      if (pipelineWorker.hasEnded) {
-        const ended = status?.state === 'finished' ? status.message : stopped;
-        return { steps, device: engine.device, ended };
-      }
+      if (pipelineWorker.hasEnded) return result();
       if (hadJoined) lostAt = Date.now();
       if (lostAt === undefined || Date.now() - lostAt > patienceMs) {
         throw new HostGoneError(`${name}: ${error.message}`);
       }
       process.stderr.write(`${name}: ${error.message}; trying again\n`);
       await pause(retryMs, undefined, { signal: leaving.signal }).catch(() => undefined);
+      if (leaving.signal.aborted) return result();
     }
   } finally {
     process.off('SIGINT', leave).off('SIGTERM', leave);

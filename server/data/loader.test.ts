@@ -234,13 +234,14 @@ test('more than 1% of undecodable pictures end the run with their names', async 
   const broken = [paths[3] ?? '', paths[70] ?? ''];
   for (const path of broken) await writeFile(path, 'text');
   const loader = await open();
-  const error = await steps(loader, ...Array.from({ length: 30 }, (_, index) => index + 1)).catch(
-    (reason: unknown) => reason,
-  );
+  const all = Array.from({ length: 30 }, (_, index) => index + 1);
+  const error = await steps(loader, ...all).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(UndecodablePicturesError);
   expect(String(error)).toContain("2 pictures of 120 can't be decoded, expected at most 1%: ");
   for (const path of broken) expect(String(error)).toContain(`${path} (`);
   expect(String(error)).toContain('repair or remove them');
+  // A run that goes back and asks again gets no other batches.
+  await expect(steps(loader, ...all)).rejects.toThrow(UndecodablePicturesError);
 });
 
 test('in evaluation an undecodable picture is left out of its micro-batch', async () => {

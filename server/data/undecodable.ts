@@ -18,15 +18,17 @@ export class Undecodable {
 
   /** @throws UndecodablePicturesError when more than 1% of the data set can't be decoded */
   add(path: string, error: unknown): void {
-    if (this.#reasons.has(path)) return;
+    const isNew = !this.#reasons.has(path);
     // libvips may report several lines on one picture.
-    const reason = (error instanceof Error ? error.message : String(error)).trim().split('\n', 1);
-    this.#reasons.set(path, String(reason[0]));
+    const [reason = ''] = (error instanceof Error ? error.message : String(error))
+      .trim()
+      .split('\n');
+    this.#reasons.set(path, reason);
     const count = this.#reasons.size;
+    // Also for one that is known: a batch that was refused must not be good when asked for again.
     if (count > allowedShare * this.#total) throw new UndecodablePicturesError(this.#tooMany());
-    this.#onNotice(
-      `Skipped a picture that can't be decoded (${count} so far): ${path}: ${String(reason[0])}`,
-    );
+    if (!isNew) return;
+    this.#onNotice(`Skipped a picture that can't be decoded (${count} so far): ${path}: ${reason}`);
   }
 
   #tooMany(): string {
