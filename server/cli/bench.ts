@@ -5,7 +5,8 @@ import { Benchmarks } from '../http/benchmark';
 import { benchmarkTable } from './benchmark-table';
 import { DeviceProgress } from './device-progress';
 import type { KeptReport } from './awaited-reports';
-import { asksPages, reportsFromPages, say, type PageOptions } from './from-pages';
+import { asksPages, reportsFromPages, type PageOptions } from './from-pages';
+import { printJson, say } from './output';
 
 export type BenchOptions = PageOptions;
 
@@ -32,7 +33,7 @@ export async function bench(options: BenchOptions): Promise<void> {
     if (report.state === 'broken' || wrongCount(report) > 0) process.exitCode = 1;
   }
   const devices = kept.map(({ report }) => report);
-  if (options.json) process.stdout.write(`${JSON.stringify({ devices })}\n`);
+  if (options.json) printJson({ devices });
 }
 
 /** On this computer's own graphics processor, or in software, through Dawn. */

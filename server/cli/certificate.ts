@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Command } from 'commander';
 import { authorityName, Certificates } from '../certificate/certificates';
+import { jsonOption, printJson, say } from './output';
 
 interface CertificateOptions {
   readonly json: boolean;
@@ -12,7 +13,7 @@ export function certificate(command: Command): void {
     command
       .command(name)
       .description(text)
-      .option('--json', 'end with one line of JSON on standard output', false);
+      .option(...jsonOption);
   subcommand('show', 'what phones are asked to trust').action(show);
   subcommand('remove', 'delete the certificate and its key from this computer').action(remove);
 }
@@ -33,7 +34,7 @@ async function show({ json }: CertificateOptions): Promise<void> {
       authority: authority ? described(authority) : null,
       server: leaf ? { ...described(leaf), names: leaf.subjectAltName ?? '' } : null,
     };
-    process.stdout.write(`${JSON.stringify(result)}\n`);
+    printJson(result);
   }
 }
 
@@ -45,13 +46,9 @@ async function remove({ json }: CertificateOptions): Promise<void> {
   Android: Settings > Security > Encryption & credentials > User credentials
 The next start makes a fresh certificate, which phones must be told to trust anew.`);
   } else say('There was no certificate to remove.');
-  if (json) process.stdout.write(`${JSON.stringify({ removed })}\n`);
+  if (json) printJson({ removed });
 }
 
 function described({ fingerprint256, validFrom, validTo }: X509Certificate): object {
   return { fingerprint256, validFrom, validTo };
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { defaultShapes } from '../data/shapes/stamp';
 import { writeShapes } from '../data/shapes/write';
 import { wholeNumber } from './options';
+import { jsonOption, printJson, say } from './output';
 
 interface ShapesOptions {
   readonly size: number;
@@ -19,18 +20,18 @@ export function dataset(command: Command): void {
     .option('--size <pixels>', 'side of the square pictures', wholeNumber(16), defaultShapes.size)
     .option('--per-class <count>', 'pictures of each shape', wholeNumber(1), defaultShapes.perClass)
     .option('--seed <number>', 'decides what is drawn', wholeNumber(0), defaultShapes.seed)
-    .option('--json', 'end with the result as one line of JSON on standard output', false)
+    .option(...jsonOption)
     .action(async (dir: string, { json, ...parameters }: ShapesOptions) => {
       const { path, count, reused } = await writeShapes(dir, {
         ...parameters,
         onProgress: showProgress,
       });
-      process.stderr.write(
+      say(
         reused
-          ? `${path} holds these ${count} pictures already.\n`
-          : `${count} pictures of ${parameters.size}x${parameters.size} in ${path}\n`,
+          ? `${path} holds these ${count} pictures already.`
+          : `${count} pictures of ${parameters.size}x${parameters.size} in ${path}`,
       );
-      if (json) process.stdout.write(`${JSON.stringify({ path, count, reused, ...parameters })}\n`);
+      if (json) printJson({ path, count, reused, ...parameters });
     });
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { Devices, type Device } from '../pairing/devices';
+import { jsonOption, printJson, say } from './output';
 import { UsageError } from './usage-error';
 
 interface DevicesOptions {
@@ -12,18 +13,17 @@ interface RevokeOptions extends DevicesOptions {
 
 /** Declares `tandem devices` (a list) and `tandem devices revoke`. */
 export function devices(command: Command): void {
-  const json = ['--json', 'end with one line of JSON on standard output', false] as const;
   command
     .command('list', { isDefault: true })
     .description('the devices that may come back without a code')
-    .option(...json)
+    .option(...jsonOption)
     .action(list);
   command
     .command('revoke')
     .description('forget a device; a run that has it lets it go within seconds')
     .argument('[id]', 'as the list has it')
     .option('--all', 'all of them', false)
-    .option(...json)
+    .option(...jsonOption)
     .action(revoke);
 }
 
@@ -35,7 +35,7 @@ async function list({ json }: DevicesOptions): Promise<void> {
       `${device.id}  ${device.name}  paired ${day(device.pairedAt)}, seen ${day(device.lastSeenAt)}`,
     );
   }
-  if (json) process.stdout.write(`${JSON.stringify({ devices: known.map(shown) })}\n`);
+  if (json) printJson({ devices: known.map(shown) });
 }
 
 async function revoke(id: string | undefined, { all, json }: RevokeOptions): Promise<void> {
@@ -45,7 +45,7 @@ async function revoke(id: string | undefined, { all, json }: RevokeOptions): Pro
     throw new UsageError(`no paired device has the id '${id ?? ''}'; "tandem devices" lists them`);
   }
   for (const device of revoked) say(`Revoked: ${device.id}  ${device.name}`);
-  if (json) process.stdout.write(`${JSON.stringify({ revoked: revoked.map(shown) })}\n`);
+  if (json) printJson({ revoked: revoked.map(shown) });
 }
 
 function shown({ id, name, pairedAt, lastSeenAt }: Device): object {
@@ -58,8 +58,4 @@ function time(ms: number): string {
 
 function day(ms: number): string {
   return time(ms).slice(0, 10);
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

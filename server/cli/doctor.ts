@@ -1,4 +1,5 @@
 import { findings, type Finding } from '../doctor/findings';
+import { printJson, say } from './output';
 import { defaultPorts } from './serve';
 
 const marks: Readonly<Record<Finding['state'], string>> = {
@@ -16,10 +17,6 @@ export async function doctor({ json }: { readonly json: boolean }): Promise<void
     say(`${marks[state]} ${about.padEnd(11)} ${text}`);
     if (remedy !== undefined) say(`${' '.repeat(17)}${remedy}`);
   }
-  if (json) process.stdout.write(`${JSON.stringify({ findings: found })}\n`);
+  if (json) printJson({ findings: found });
   if (found.some(({ state }) => state === 'bad')) process.exitCode = 1;
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

@@ -3,6 +3,7 @@ import type { DeviceReports } from '../http/device-reports';
 import { isLoopback, type HostServer } from '../http/server';
 import { awaitReports, DevicePageError, type KeptReport } from './awaited-reports';
 import { portNumber, wholeNumber } from './options';
+import { jsonOption, say } from './output';
 import { serve, type ServeOptions } from './serve';
 import { UsageError } from './usage-error';
 
@@ -24,7 +25,7 @@ export function addPageOptions(command: Command): Command {
       'for other devices (default: 7443, or any free one)',
       portNumber,
     )
-    .option('--json', 'end standard output with one line of JSON', false);
+    .option(...jsonOption);
 }
 
 /** A page that reports, and how to ask for it. */
@@ -107,8 +108,4 @@ async function fromDevices<Report extends { readonly type: 'report' }>(
     say(`A device could not ${verb} (${reason}): ${detail}; ${agent}`);
   };
   return awaitReports(received, waitFor, atWork, say);
-}
-
-export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

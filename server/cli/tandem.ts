@@ -11,6 +11,7 @@ import { devices } from './devices';
 import { doctor } from './doctor';
 import { addPageOptions } from './from-pages';
 import { wholeNumber } from './options';
+import { jsonOption, printJson, say } from './output';
 import { train } from './train';
 import { addTrainOptions, givenOptions, type TrainOptions } from './train-options';
 import { TrainingFailedError } from './train-result';
@@ -45,7 +46,7 @@ program
   .addOption(
     new Option('--engine <name>', 'what to compute on').choices(engineChoices).default('cpu'),
   )
-  .option('--json', 'end standard output with one line of JSON', false)
+  .option(...jsonOption)
   .action((url: string, options: WorkerCommandOptions) => worker(url, options));
 
 addPageOptions(
@@ -76,7 +77,7 @@ program
   .description(
     "why can't my phone connect: interfaces, ports, certificate, clock, firewall, browser",
   )
-  .option('--json', 'end standard output with one line of JSON', false)
+  .option(...jsonOption)
   .action(doctor);
 
 dataset(program.command('dataset').description('write the built-in data sets'));
@@ -97,14 +98,13 @@ function exitCode(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error);
   const isTraining = error instanceof TrainingFailedError;
   writeJsonError(isTraining ? error.result : { error: message, checkpoint: null });
-  process.stderr.write(`tandem: ${message}\n`);
-  if (process.env['TANDEM_DEBUG']) process.stderr.write(`${inspect(error)}\n`);
+  say(`tandem: ${message}`);
+  if (process.env['TANDEM_DEBUG']) say(inspect(error));
   const cause = isTraining ? error.cause : error;
   const isUsage = [UsageError, CutError, RunFolderError].some((kind) => cause instanceof kind);
   return isUsage ? wrongUsage : failed;
 }
 
 function writeJsonError(result: object): void {
-  if (!process.argv.includes('--json')) return;
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  if (process.argv.includes('--json')) printJson(result);
 }

@@ -6,6 +6,7 @@ import { scheduleNames, type ScheduleName } from '../../runtime/schedule/schedul
 import { recomputeChoices, type RecomputeChoice } from '../coordinator/fit';
 import { engineChoices, type EngineChoice } from '../engine/choose-engine';
 import { cutList, numberBetween, portNumber, wholeNumber } from './options';
+import { jsonOption } from './output';
 
 /** What `tandem train` was asked for, as commander gives it. */
 export interface TrainOptions {
@@ -139,7 +140,7 @@ export function addTrainOptions(command: Command): Command {
       'port for other devices (default: 7443, or any free one; 0: any)',
       portNumber,
     )
-    .option('--json', 'end with the result as one line of JSON on standard output', false);
+    .option(...jsonOption);
 }
 
 /** The names of the options that stood on the command line. */

@@ -9,7 +9,8 @@ import type { CaseResult } from '../../runtime/verify/run';
 import { Verifications } from '../http/verification';
 import { DeviceProgress } from './device-progress';
 import type { KeptReport } from './awaited-reports';
-import { asksPages, reportsFromPages, say, type PageOptions } from './from-pages';
+import { asksPages, reportsFromPages, type PageOptions } from './from-pages';
+import { printJson, say } from './output';
 import { verificationTable } from './verification-table';
 
 /** What `tandem verify` was asked for. */
@@ -41,7 +42,7 @@ export async function verify(options: VerifyOptions): Promise<void> {
   }
   const devices = kept.map(({ report }) => report.device.name).join(', ');
   const result = verificationResult(devices, results);
-  if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  if (options.json) printJson(result);
   if (result.failed > 0) process.exitCode = 1;
 }
 

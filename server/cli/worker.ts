@@ -10,6 +10,7 @@ import { nodePlatform } from '../link/node-platform';
 import type { DeviceIdentity } from '../../runtime/pairing/proof';
 import { nodeIdentity } from '../pairing/device-key';
 import { HostIdentityError, reachHost, type HostAddress } from '../pairing/reach-host';
+import { printJson, say } from './output';
 import { UsageError } from './usage-error';
 
 const stopped = 'stopped at its terminal';
@@ -50,12 +51,10 @@ export async function worker(url: string, options: WorkerCommandOptions): Promis
     );
   });
   const identity = await nodeIdentity(host.code);
-  const engine = await chooseEngine(options, likelyStage(), (text) => {
-    process.stderr.write(`${text}\n`);
-  });
+  const engine = await chooseEngine(options, likelyStage(), say);
   try {
     const result = await computeFor(host, identity, engine);
-    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    if (options.json) printJson(result);
   } finally {
     await engine.dispose();
   }
@@ -107,7 +106,7 @@ async function computeFor(
     onStatus: (now) => {
       status = now;
       if (now.state === 'training') steps = now.step;
-      say(now);
+      tell(now);
     },
   });
   const platform = nodePlatform(ca === undefined ? {} : { ca });
@@ -141,7 +140,7 @@ async function computeFor(
       if (lostAt === undefined || Date.now() - lostAt > patienceMs) {
         throw new HostGoneError(`${name}: ${error.message}`);
       }
-      process.stderr.write(`${name}: ${error.message}; trying again\n`);
+      say(`${name}: ${error.message}; trying again`);
       await pause(retryMs, undefined, { signal: leaving.signal }).catch(() => undefined);
       if (leaving.signal.aborted) return result();
     }
@@ -150,19 +149,19 @@ async function computeFor(
   }
 }
 
-function say(status: WorkerStatus): void {
+function tell(status: WorkerStatus): void {
   switch (status.state) {
     case 'waiting':
-      process.stderr.write(`Waiting: ${status.why}\n`);
+      say(`Waiting: ${status.why}`);
       break;
     case 'loading':
-      if (status.receivedBytes === 0) process.stderr.write(`Loading ${status.units}\n`);
+      if (status.receivedBytes === 0) say(`Loading ${status.units}`);
       break;
     case 'training':
-      process.stderr.write(`Training ${status.units}: step ${status.step}\n`);
+      say(`Training ${status.units}: step ${status.step}`);
       break;
     case 'finished':
-      process.stderr.write(`${status.message}\n`);
+      say(status.message);
       break;
     // The command ends with it as its error.
     case 'failed':
