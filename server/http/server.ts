@@ -65,68 +65,34 @@ export async function startServer(
   const benchmarks = new Benchmarks();
   let workers = 0;
   const links = new Links((channel) => acceptWorker(channel, String(++workers), pool, pairing));
-  const sockets = new WorkerSockets(links);
-  const app = pageRoutes(pages, [
-    links.routes(),
-    verifications.routes(),
-    benchmarks.routes(),
-    goldenRoutes(),
-  ]);
-  const names = namesAt(address, secure && (() => secure.certificates.names));
-
-  /** @param door for visitors from elsewhere; without it they get what is asked for */
-  const open = (server: HttpServer | HttpsServer, scheme: string, door?: Express): void => {
-    server.on('request', (request, response) => {
-      secureHeaders(request, response, scheme);
-      if (scheme === 'https:' && answerTrustCheck(request, response, names())) return;
-      const why = refusal(request, scheme, names());
-      if (why !== undefined) {
-        response.writeHead(403, { 'content-type': 'text/plain' }).end(`${why}\n`);
-      } else if (door && !isAtHome(request)) door(request, response);
-      else app(request, response);
-    });
-    server.on('upgrade', (request, socket, head) => {
-      const why = door && !isAtHome(request) ? 'workers join over https' : undefined;
-      sockets.upgrade(request, socket, head, why ?? refusal(request, scheme, names()));
-    });
+  const reception: Reception = {
+    app: pageRoutes(pages, [
+      links.routes(),
+      verifications.routes(),
+      benchmarks.routes(),
+      goldenRoutes(),
+    ]),
+    sockets: new WorkerSockets(links),
+    names: namesAt(address, secure && (() => secure.certificates.names)),
   };
-
-  const listeners: Listener[] = [];
-  let stopRenewing = (): void => undefined;
+  const opened: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
-    stopRenewing();
-    await sockets.close();
-    await Promise.all(listeners.map((listener) => listener.close()));
+    await reception.sockets.close();
+    await Promise.all(opened.map((listener) => listener.close()));
   };
   try {
     let securePort: number | undefined;
     const door = secure && doorRoutes(pages, secure.certificates, () => securePort ?? secure.port);
     const server = createHttpServer(requestLimits);
-    open(server, 'http:', door);
+    receive(server, 'http:', { ...reception, door });
     const listener = await Listener.start(server, address, port, '--port');
-    listeners.push(listener);
+    opened.push(listener);
     if (secure) {
-      const { certificates } = secure;
-      const identity = await certificates.identity();
-      const secureServer = createHttpsServer({
-        ...requestLimits,
-        ...identity,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: handshakeTimeoutMs,
-      });
-      open(secureServer, 'https:');
-      stopRenewing = renewCertificate(secureServer, certificates, identity, (error) => {
-        process.emitWarning(error instanceof Error ? error : String(error));
-      });
-      const option = '--https-port';
-      const secureListener = await Listener.start(secureServer, address, secure.port, option);
-      listeners.push(secureListener);
+      const secureListener = await listenSecurely(address, secure, reception);
+      opened.push(secureListener);
       securePort = secureListener.port;
     }
-
-    const isForAll = address === '0.0.0.0' || address === '::';
-    const isHere = isForAll || ['localhost', '127.0.0.1', '::1'].includes(address);
-    const name = isHere ? 'localhost' : address;
+    const name = isHere(address) ? 'localhost' : address;
     return {
       url: urlOf('http:', name, listener.port),
       secureUrl: securePort === undefined ? undefined : urlOf('https:', name, securePort),
@@ -143,6 +109,68 @@ export async function startServer(
     await close();
     throw error;
   }
+}
+
+/** Who answers requests. */
+interface Reception {
+  readonly app: Express;
+  readonly sockets: WorkerSockets;
+  /** By what this computer may be called. */
+  readonly names: () => ReadonlySet<string>;
+  /** Answers visitors from elsewhere; without it they get what is asked for. */
+  readonly door?: Express | undefined;
+}
+
+function receive(
+  server: HttpServer | HttpsServer,
+  scheme: string,
+  { app, sockets, names, door }: Reception,
+): void {
+  server.on('request', (request, response) => {
+    secureHeaders(request, response, scheme);
+    if (scheme === 'https:' && answerTrustCheck(request, response, names())) return;
+    const why = refusal(request, scheme, names());
+    if (why !== undefined) {
+      response.writeHead(403, { 'content-type': 'text/plain' }).end(`${why}\n`);
+    } else if (door && !isAtHome(request)) door(request, response);
+    else app(request, response);
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const why = door && !isAtHome(request) ? 'workers join over https' : undefined;
+    sockets.upgrade(request, socket, head, why ?? refusal(request, scheme, names()));
+  });
+}
+
+/** Listens for TLS, with a certificate that follows this computer's addresses. */
+async function listenSecurely(
+  address: string,
+  { port, certificates }: NonNullable<ServerOptions['secure']>,
+  reception: Reception,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const identity = await certificates.identity();
+  const server = createHttpsServer({
+    ...requestLimits,
+    ...identity,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: handshakeTimeoutMs,
+  });
+  receive(server, 'https:', reception);
+  const listener = await Listener.start(server, address, port, '--https-port');
+  const stopRenewing = renewCertificate(server, certificates, identity, (error) => {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  });
+  return {
+    port: listener.port,
+    close: () => {
+      stopRenewing();
+      return listener.close();
+    },
+  };
+}
+
+/** Whether a server that listens there is reached as `localhost`. */
+function isHere(address: string): boolean {
+  return ['0.0.0.0', '::', 'localhost', '127.0.0.1', '::1'].includes(address);
 }
 
 function urlOf(scheme: string, host: string, port: number): string {
