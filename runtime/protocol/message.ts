@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { modelSchema, optimizerSchema } from '../config-schemas';
 import { precisions } from '../engine';
-import { architectures } from '../model/resnet';
 import { failureReasons } from '../worker/status';
 import { ProtocolError } from './error';
 
@@ -25,33 +25,11 @@ const manifest = v.pipe(
   v.maxLength(10_000),
 );
 
-const optimizer = v.variant('kind', [
-  v.strictObject({
-    kind: v.literal('sgd'),
-    momentum: nonNegative,
-    nesterov: v.boolean(),
-    weightDecay: nonNegative,
-  }),
-  v.strictObject({
-    kind: v.literal('adamw'),
-    beta1: nonNegative,
-    beta2: nonNegative,
-    epsilon: nonNegative,
-    weightDecay: nonNegative,
-  }),
-]);
-
-const modelConfig = v.strictObject({
-  architecture: v.picklist(architectures),
-  numClasses: positive,
-  stem: v.picklist(['imagenet', 'cifar']),
-});
-
 /** A stage as it crosses the wire: the model by name and the range of its units. */
 const stage = v.strictObject({
   index: count,
   numStages: positive,
-  model: modelConfig,
+  model: modelSchema,
   firstUnit: text,
   lastUnit: text,
   inputShape: shape,
@@ -65,7 +43,7 @@ const stage = v.strictObject({
   /** How activations and their gradients are stored on the device; f32 where absent. */
   precision: v.exactOptional(v.picklist(precisions)),
   labelSmoothing: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
-  optimizer,
+  optimizer: optimizerSchema,
 });
 
 const credit = v.strictObject({

@@ -1,4 +1,6 @@
-import { architectures, buildResNet, type ModelConfig } from '../../runtime/model/resnet';
+import * as v from 'valibot';
+import { modelSchema } from '../../runtime/config-schemas';
+import { buildResNet } from '../../runtime/model/resnet';
 import type { NamedTensors } from '../../runtime/tensor';
 import type { SafetensorsFile } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
@@ -7,6 +9,12 @@ import { systemCode } from '../files/file-error';
 import { CheckpointError } from './error';
 import { weightsOf } from './load-weights';
 import { readSafetensors } from './read-file';
+
+const ownMetadata = v.object({
+  'tandem.format': v.literal(formatKeys['tandem.format']),
+  'tandem.model': v.pipe(v.string(), v.parseJson(), modelSchema),
+  'tandem.step': v.pipe(v.string(), v.digits(), v.toNumber()),
+});
 
 /**
  * A checkpoint as `saveCheckpoint` wrote it, the optimizer's state included.
@@ -18,13 +26,13 @@ import { readSafetensors } from './read-file';
 export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const file = await readSafetensors(path);
   const metadata = Object.fromEntries(file.metadata);
-  const step = Number(metadata['tandem.step']);
-  const model = readModel(metadata['tandem.model']);
-  if (metadata['tandem.format'] !== formatKeys['tandem.format'] || !model || !isCount(step)) {
+  const own = v.safeParse(ownMetadata, metadata);
+  if (!own.success) {
     throw new CheckpointError(
       `${path}: expected a checkpoint of a Tandem run, got weights alone; start a new run from them (--weights)`,
     );
   }
+  const { 'tandem.model': model, 'tandem.step': step } = own.output;
   const { state, numBatchesTracked } = weightsOf(path, file, buildResNet(model));
   for (const [name, tensor] of await optimizerState(optimizerPath(path), step)) {
     state.set(name, tensor);
@@ -52,22 +60,4 @@ async function optimizerState(path: string, step: number): Promise<NamedTensors>
       .filter(([name]) => isOptimizerState(name))
       .map(([name, stored]) => [name, { shape: stored.shape, data: readFloat32(name, stored) }]),
   );
-}
-
-function readModel(text: string | undefined): ModelConfig | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { architecture, numClasses, stem } = value as Record<string, unknown>;
-  const known = architectures.find((name) => name === architecture);
-  if (!known || !isCount(numClasses) || (stem !== 'imagenet' && stem !== 'cifar')) return undefined;
-  return { architecture: known, numClasses, stem };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }

@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { modelSchema, optimizerSchema } from '../../runtime/config-schemas';
 import { precisions } from '../../runtime/engine';
-import { architectures, buildResNet } from '../../runtime/model/resnet';
+import { buildResNet } from '../../runtime/model/resnet';
 import { stateShapesOf } from '../../runtime/pipeline/stage-state';
 import { scheduleNames } from '../../runtime/schedule/schedule';
 import { optimizerPath, type Checkpoint } from '../checkpoint/checkpoint';
@@ -37,33 +38,19 @@ export interface SavedRun {
 
 const number = v.number();
 const count = v.pipe(number, v.integer(), v.minValue(0));
-const weightDecay = number;
 
 const runFile = v.object({
   classes: v.array(v.string()),
   data: v.string(),
   pictures: v.object({ training: count, validation: count }),
   config: v.object({
-    model: v.object({
-      architecture: v.picklist(architectures),
-      numClasses: count,
-      stem: v.picklist(['imagenet', 'cifar']),
-    }),
+    model: modelSchema,
     imageSize: count,
     batchSize: count,
     microBatchSize: count,
     steps: count,
     epochs: v.nullable(count),
-    optimizer: v.variant('kind', [
-      v.object({ kind: v.literal('sgd'), momentum: number, nesterov: v.boolean(), weightDecay }),
-      v.object({
-        kind: v.literal('adamw'),
-        beta1: number,
-        beta2: number,
-        epsilon: number,
-        weightDecay,
-      }),
-    ]),
+    optimizer: optimizerSchema,
     learningRate: v.object({
       schedule: v.picklist(['constant', 'cosine']),
       peak: number,
