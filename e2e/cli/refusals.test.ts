@@ -33,7 +33,7 @@ test('a folder of pictures without any, or of one class, is refused', async () =
   const one = await runTandem(folder, ...train, '--data', 'one');
   expect(one.code).toBe(1);
   expect(one.stderr).toContain('one holds only one class (cats): expected two or more');
-  expect((await readdir(folder)).toSorted()).toEqual(['empty', 'one']);
+  expect((await readdir(folder)).toSorted()).toEqual(['data', 'empty', 'one']);
 });
 
 test.each([

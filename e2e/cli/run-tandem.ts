@@ -1,5 +1,5 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -22,9 +22,14 @@ export interface Running {
   sees(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
-/** An empty folder that is gone after the test. */
+/**
+ * A folder that is gone after the test, empty but for the built-in pictures: drawing those takes
+ * longer than most tests, so all share the ones of this checkout.
+ */
 export async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
+  await mkdir(resolve('data'), { recursive: true });
+  await symlink(resolve('data'), join(folder, 'data'), 'dir');
   onTestFinished(async () => {
     for (const path of [folder, homeOf(folder)]) await rm(path, { recursive: true, force: true });
   });
