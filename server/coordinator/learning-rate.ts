@@ -8,7 +8,8 @@ export interface LearningRateConfig {
 
 /**
  * The learning rate of a step (from 1): a linear warm-up, then the peak held, or half a cosine
- * down to zero at the last step (Loshchilov and Hutter 2016, arXiv 1608.03983, without restarts).
+ * down to zero, which the step after the last one would have (Loshchilov and Hutter 2016, arXiv
+ * 1608.03983, without restarts).
  */
 export function learningRateAt(
   { schedule, peak, warmupSteps }: LearningRateConfig,
