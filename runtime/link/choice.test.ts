@@ -44,9 +44,9 @@ test.each([
   ['websocket/websocket/150/150 https/websocket/122/62 https/https/160/14', 'websocket/websocket'],
   // 2 / (1/100 + 1/100) = 100 against 2 / (1/1000 + 1/40) = 77
   ['https/https/1000/40 websocket/websockets/100/100', 'websocket/websockets'],
-  // Within a tenth, the simpler one.
-  ['websocket/websocket/100/100 websockets/websockets/109/109', 'websocket/websocket'],
-  ['websocket/websocket/100/100 websockets/websockets/111/111', 'websockets/websockets'],
+  // Within a quarter, the simpler one.
+  ['websocket/websocket/100/100 websockets/websockets/124/124', 'websocket/websocket'],
+  ['websocket/websocket/100/100 websockets/websockets/126/126', 'websockets/websockets'],
   // A way that opens and carries nothing.
   ['websocket/websocket/0/0 https/https/1/1', 'https/https'],
 ])('%s', (rates, expected) => {

@@ -50,8 +50,11 @@ export function mixtureOf(measured: readonly Measured[]): Pair | undefined {
   return down === undefined || up === undefined || down === up ? undefined : { down, up };
 }
 
-/** Another pair must be this much faster than a simpler one: short measurements scatter. */
-const clearlyFaster = 1.1;
+/**
+ * Another pair must be this much faster than a simpler one: short measurements of one and the same
+ * way differ by a quarter (docs/benchmark-link.md), and several lanes cost more than one.
+ */
+const clearlyFaster = 1.25;
 /** Below this part of the fastest, further measuring changes nothing. */
 const farSlower = 0.6;
 
