@@ -1,6 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFailure } from './file-error';
+import { systemCode, writeFailure } from './file-error';
 
 /** What a file is called until it is whole; a process that is killed leaves it behind. */
 export const partialSuffix = '.partial';
@@ -31,12 +31,17 @@ export async function writeAtomically(path: string, parts: readonly Uint8Array[]
   }
 }
 
-/** Puts the new name itself on the disk; Windows can't open folders and does so by itself. */
+/**
+ * Puts the new name itself on the disk. Windows can't open folders and does so by itself; some
+ * network disks can't sync one, and the file is there all the same.
+ */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');
   try {
     await folder.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) throw error;
   } finally {
     await folder.close();
   }
