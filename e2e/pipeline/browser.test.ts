@@ -28,7 +28,8 @@ const alone = await runTraining({ config, data, hostEngine: cpu() });
 async function openPhone(url: string): Promise<void> {
   phones.push(
     await startHeadlessWorker({
-      url,
+      // By number: a look-up of localhost failed once, with ERR_NAME_NOT_RESOLVED.
+      url: url.replace('localhost', '127.0.0.1'),
       software: true,
       onPageError: (text) => {
         throw new Error(text);
