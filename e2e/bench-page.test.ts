@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { parseBenchmark, type BenchmarkReport } from '../runtime/bench/report';
 import { wrongCount } from '../runtime/bench/words';
 import { emptyFolder, lastJson, runTandem, startTandem, type Running } from './cli/run-tandem';
+import { runningReport } from '../server/http/benchmark-fixture';
 import { launchBrowser, PhonePage } from './pages/phone';
 
 /* `tandem bench` and the page that it serves, whole: in a real browser, WebGPU in software. */
@@ -61,18 +62,9 @@ test('a run that took the page along is told at the next load, to the person and
   onTestFinished(() => browser.close());
   const phone = await PhonePage.open(browser, url, async (page) => {
     // Nothing is measured: what is left of an earlier load lies in the storage.
-    await page.addInitScript(() => {
-      const report = {
-        type: 'report',
-        run: '4b2f9c1e-0d5a-4f6b-8c3d-2e1f0a9b8c7d',
-        device: { name: 'a phone', limits: {}, agent: 'a browser' },
-        software: false,
-        ms: 10,
-        state: 'running',
-        at: 'a submit of 512 ms',
-      };
+    await page.addInitScript((report) => {
       localStorage.setItem('tandem benchmark', JSON.stringify(report));
-    });
+    }, runningReport);
   });
   await phone.shows('unfinished');
   await phone.says(/the page was gone during: a submit of 512 ms/);

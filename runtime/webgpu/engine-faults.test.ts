@@ -1,28 +1,16 @@
 import { expect, test, vi } from 'vitest';
 import { createDawnGpu } from '../../server/engine/dawn';
 import { dawnFixture } from '../../server/engine/dawn-fixture';
-import type { StageSpec } from '../engine';
 import { initialize } from '../model/initialize';
-import { buildResNet } from '../model/resnet';
 import { zeros } from '../tensor';
 import { iPhoneLimits, requestDevice } from './device';
 import { WebGpuEngine } from './engine';
 import { defineKernel } from './kernel';
 import { compileKernel } from './pipelines';
+import { lastUnits } from './last-units-fixture';
 
 const fixture = dawnFixture();
-const { units } = buildResNet({ architecture: 'resnet20', numClasses: 10, stem: 'cifar' });
-
-const spec: StageSpec = {
-  units: units.slice(-2),
-  inputShape: [64, 3, 3],
-  microBatchSize: 2,
-  numMicroBatches: 2,
-  maxInFlight: 2,
-  needsInputGradient: true,
-  loss: { labelSmoothing: 0 },
-  optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
-};
+const spec = lastUnits(2, 3, 3);
 const input = zeros([2, 64, 3, 3]);
 
 async function loaded(): Promise<WebGpuEngine> {

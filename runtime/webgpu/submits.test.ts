@@ -1,27 +1,15 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { dawnFixture } from '../../server/engine/dawn-fixture';
-import type { StageSpec } from '../engine';
 import { initialize } from '../model/initialize';
-import { buildResNet } from '../model/resnet';
 import { normal64 } from '../reference/finite-difference';
 import { toFloat32 } from '../reference/tensor64';
 import { WebGpuEngine } from './engine';
+import { lastUnits } from './last-units-fixture';
 import { layOutStage } from './stage-layout';
 import type { SubmitLimits } from './submit-size';
 
 const fixture = dawnFixture();
-const { units } = buildResNet({ architecture: 'resnet20', numClasses: 10, stem: 'cifar' });
-
-const spec: StageSpec = {
-  units: units.slice(-3),
-  inputShape: [64, 5, 3],
-  microBatchSize: 2,
-  numMicroBatches: 2,
-  maxInFlight: 2,
-  needsInputGradient: true,
-  loss: { labelSmoothing: 0 },
-  optimizer: { kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0 },
-};
+const spec = lastUnits(3, 5, 3);
 const inputs = [1, 2].map((seed) => toFloat32(normal64([2, 64, 5, 3], seed)));
 const labels = Int32Array.of(3, 7);
 

@@ -3,18 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Benchmarks } from '../http/benchmark';
+import { runningReport as started } from '../http/benchmark-fixture';
 import type { BenchmarkReport } from '../../runtime/bench/report';
 import { awaitReports, DevicePageError, type KeptReport } from './awaited-reports';
 
-const started: BenchmarkReport = {
-  type: 'report',
-  run: '4b2f9c1e-0d5a-4f6b-8c3d-2e1f0a9b8c7d',
-  device: { name: 'a phone', limits: {}, agent: 'a browser' },
-  software: false,
-  ms: 10,
-  state: 'running',
-  at: 'a submit of 512 ms',
-};
 const finished: BenchmarkReport = { ...started, state: 'finished', at: 'all is measured' };
 
 async function awaited(count: number, patience: number) {

@@ -75,8 +75,11 @@ export class Invitation {
   }
 
   #showCode(link: NetworkLink): void {
-    this.#say(`Join from a phone (${link.words}): point its camera here, or open the address.`);
-    if (process.stderr.isTTY) this.#say(qrPicture(this.#linkOf(link)));
+    // A picture of characters is for eyes alone; a file or another program gets the address.
+    const { isTTY } = process.stderr;
+    const how = isTTY ? 'point its camera here, or open the address' : 'open the address';
+    this.#say(`Join from a phone (${link.words}): ${how}.`);
+    if (isTTY) this.#say(qrPicture(this.#linkOf(link)));
   }
 
   #linkOf({ address }: NetworkLink): string {

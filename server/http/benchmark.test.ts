@@ -2,18 +2,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { BenchmarkReport } from '../../runtime/bench/report';
 import { Benchmarks } from './benchmark';
-
-const running: BenchmarkReport = {
-  type: 'report',
-  run: '4b2f9c1e-0d5a-4f6b-8c3d-2e1f0a9b8c7d',
-  device: { name: 'a phone', limits: {}, agent: 'a browser' },
-  software: false,
-  ms: 10,
-  state: 'running',
-  at: 'a submit of 512 ms',
-};
+import { runningReport as running } from './benchmark-fixture';
 
 test('a run’s reports share a file: the last one is what a device left', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-bench-'));
