@@ -19,7 +19,7 @@ import type {
 } from '../../server/coordinator/records';
 import { Trainer } from '../../server/coordinator/trainer';
 import type { TrainingData } from '../../server/coordinator/training-data';
-import { startServer } from '../../server/http/server';
+import { startServer, type HostServer } from '../../server/http/server';
 import { nodePlatform } from '../../server/link/node-platform';
 import type { WorkerPool } from '../../server/link/worker-pool';
 
@@ -158,6 +158,8 @@ export interface RunRig {
   readonly config: TrainConfig;
   readonly hostEngine: StageEngine;
   readonly workerEngines?: readonly StageEngine[];
+  /** Where workers join, left open at the end; without it one on loopback, for everybody. */
+  readonly server?: HostServer;
   /** Called with the worker page's address before the run; the workers join by themselves. */
   readonly onServer?: (url: string, pool: WorkerPool) => Promise<void> | void;
   readonly data?: TrainingData;
@@ -172,7 +174,7 @@ export interface RunRig {
 export async function runTraining(rig: RunRig): Promise<RunReport> {
   const { config, hostEngine, workerEngines = [], onStep } = rig;
   const data = rig.data ?? noiseData(config);
-  const server = await startServer('127.0.0.1', 0);
+  const server = rig.server ?? (await startServer('127.0.0.1', 0));
   // Workers join at once, without a second's measuring.
   server.links.choice = 'websocket';
   const steps: StepRecord[] = [];
@@ -218,7 +220,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
     if (!(caught instanceof Error)) throw caught;
     error = caught;
   } finally {
-    await server.close();
+    if (!rig.server) await server.close();
   }
   const losses = steps.map(({ loss }) => loss);
   return { losses, steps, evaluations, notices, stages, kept, error, outcome };

@@ -40,6 +40,10 @@ export class ChromiumPhone extends Phone {
     await this.#page.reload();
   }
 
+  async back(): Promise<void> {
+    await this.#page.goBack();
+  }
+
   run(script: string): Promise<unknown> {
     return this.#page.evaluate(`(() => { ${script} })()`);
   }

@@ -1,35 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Cable } from '../network/cable';
+import { Middlebox } from '../network/middlebox';
 import { ScriptedHost } from '../pages/scripted-host';
-import { ChromiumPhone } from './chromium-phone';
-import { whyNoWebKit } from './installation';
+import { pageEngines } from './engines';
 import type { Phone } from './phone';
 import { SecureHost } from './secure-host';
-import { WebKitPhone } from './webkit-phone';
 
 /*
- * What happens to a page in daily life, over HTTPS, and that it is back at work afterwards with no help. In
- * WebKitGTK, which has no WebGPU, the page joins with the reference engine.
+ * What happens to a page in daily life, over HTTPS, and that it is back at work afterwards with no
+ * help.
  */
 
-const noWebKit = whyNoWebKit();
-const browsers = [
-  { name: 'Chromium', start: () => ChromiumPhone.start(true), search: '', why: undefined },
-  {
-    name: noWebKit ? `WebKitGTK (skipped: ${noWebKit})` : 'WebKitGTK',
-    start: () => WebKitPhone.start(true),
-    search: '?engine=reference',
-    why: noWebKit,
-  },
-];
-
-describe.each(browsers)('$name', ({ start, search, why }) => {
+describe.each(pageEngines)('$name', ({ start, search, why }) => {
   describe.skipIf(why)('the page', () => {
     let phone: Phone;
     let host: SecureHost;
 
     beforeAll(async () => {
-      phone = await start();
+      phone = await start(true);
       host = await SecureHost.start();
     });
 
@@ -78,7 +66,7 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
       await phone.reload();
       await phone.shows('waiting');
       await phone.open(`https://127.0.0.1:${host.securePort}/verify`);
-      await phone.run('history.back()');
+      await phone.back();
       await phone.shows('waiting');
       await expect.poll(() => host.server.pool.workers.length).toBe(1);
     });
@@ -99,17 +87,16 @@ describe.each(browsers)('$name', ({ start, search, why }) => {
       await cable.close();
     });
 
-    test('joins over requests where WebSockets are blocked', async () => {
-      const blocking = await ScriptedHost.start(
-        ({ worker }) => worker.idle('joined after all'),
-        '127.0.0.1',
-        true,
-      );
-      await phone.open(blocking.url + search);
+    test('pairs and joins over requests where WebSockets are blocked', async () => {
+      const box = await Middlebox.before(host.securePort, await host.identity());
+      await phone.open(address(box.port) + host.invitation());
       await phone.shows('waiting');
-      await phone.says(/joined after all[^]*HTTPS requests/);
+      await phone.says(/HTTPS requests/);
+      expect(box.numBlocked).toBeGreaterThan(0);
+      await phone.reload();
+      await phone.shows('waiting');
       await phone.keepPicture('websockets-blocked');
-      await blocking.close();
+      await box.close();
     });
 
     test('says so when no connection comes about', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ScriptedHost } from '../pages/scripted-host';
 import { whyNoWebKit } from './installation';
-import { outsideAddress, SecureHost } from './secure-host';
+import { outsideAddress } from './secure-host';
 import { WebKitPhone } from './webkit-phone';
 
 /* The first thing that Safari's engine must do: run the page, and say why it can't compute. */
@@ -36,6 +36,7 @@ describe.skipIf(why)(why ? `WebKitGTK (skipped: ${why})` : 'WebKitGTK', () => {
     ['limits-too-small', /too small/],
     ['out-of-memory', /Out of memory/],
     ['no-adapter', /No graphics processor/],
+    ['device-lost', /took it away from this page/],
     ['internal', /Something broke/],
   ] as const)('%s', async (reason, words) => {
     const refusing = await ScriptedHost.start(({ connection }) => {
@@ -55,31 +56,4 @@ describe.skipIf(why)(why ? `WebKitGTK (skipped: ${why})` : 'WebKitGTK', () => {
     expect(await phone.run('return isSecureContext')).toBe(false);
     await phone.keepPicture('no-secure-context');
   });
-
-  test.skipIf(!outsideAddress)(
-    'the first visit: over plain http to the secure page, once it is trusted, and into the run',
-    async () => {
-      const secureHost = await SecureHost.start();
-      onTestFinished(() => secureHost.close());
-      const door = `http://${outsideAddress ?? ''}:${secureHost.port}/`;
-      const link = `${door}?engine=reference${secureHost.invitation()}`;
-      await phone.open(link);
-      await phone.says(/Not trusted yet/);
-      await phone.keepPicture('connect');
-
-      const trusting = await WebKitPhone.start(true);
-      onTestFinished(() => trusting.close());
-      await trusting.open(link);
-      await trusting.shows('waiting');
-      expect(await trusting.run('return location.href')).toBe(
-        `https://${outsideAddress ?? ''}:${secureHost.securePort}/?engine=reference`,
-      );
-      expect(secureHost.server.pool.workers).toHaveLength(1);
-      expect(await trusting.run('return [isSecureContext, crossOriginIsolated]')).toEqual([
-        true,
-        true,
-      ]);
-      await trusting.keepPicture('secure');
-    },
-  );
 });

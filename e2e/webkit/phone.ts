@@ -15,6 +15,8 @@ export abstract class Phone {
 
   abstract open(url: string): Promise<void>;
   abstract reload(): Promise<void>;
+  /** To the page that was open before; resolves when it is there. */
+  abstract back(): Promise<void>;
   /** Runs a function's body in the page. */
   abstract run(script: string): Promise<unknown>;
   /** Taps the button that has this label. */

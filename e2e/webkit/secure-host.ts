@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Certificates } from '../../server/certificate/certificates';
+import { Certificates, type TlsIdentity } from '../../server/certificate/certificates';
 import { startServer, type HostServer } from '../../server/http/server';
 import { Devices, type Device } from '../../server/pairing/devices';
 import { Pairing } from '../../server/pairing/pairing';
@@ -53,6 +53,11 @@ export class SecureHost {
 
   get securePort(): number {
     return portOf(this.#server.secureUrl);
+  }
+
+  /** What it presents. */
+  identity(): Promise<TlsIdentity> {
+    return this.#certificates.identity();
   }
 
   /** What a link has behind its address: `#` and a fresh code. */

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { OnnxEngine } from '../../server/engine/onnx-engine';
-import type { WorkerPool } from '../../server/link/worker-pool';
 import { noiseData, runTraining, smallRun } from '../pipeline/rig';
-import { ChromiumPhone } from './chromium-phone';
-import { whyNoWebKit } from './installation';
+import { pageEngines } from './engines';
 import type { Phone } from './phone';
-import { WebKitPhone } from './webkit-phone';
+import { SecureHost } from './secure-host';
 
 /* A minute in the pocket, in the middle of a step: three times what an end waits for the other. */
 const suspendedMs = 60_000;
@@ -15,11 +13,11 @@ const suspendedAfter = 6;
 /** Engines round in their own ways; at this rate that stays far below what a wrong step would do. */
 const tolerance = 1e-4;
 
-const noWebKit = whyNoWebKit();
-const who = noWebKit ? `Chromium alone (${noWebKit})` : 'WebKitGTK and Chromium';
+const engines = pageEngines.filter(({ why }) => why === undefined);
+const who = engines.map(({ name }) => name).join(' and ');
 
-test(`${who}: pages that were suspended for a minute take their part again`, async () => {
-  const cut = noWebKit ? ['layer3.0'] : ['layer2.1', 'layer3.1'];
+test(`${who}: paired pages that were suspended for a minute take their part again`, async () => {
+  const cut = engines.length === 1 ? ['layer3.0'] : ['layer2.1', 'layer3.1'];
   const config = {
     ...smallRun,
     steps: 20,
@@ -30,22 +28,23 @@ test(`${who}: pages that were suspended for a minute take their part again`, asy
   const engine = (): OnnxEngine => new OnnxEngine({ numThreads: 1 });
   const alone = await runTraining({ config, data, hostEngine: engine() });
 
+  const host = await SecureHost.start();
+  onTestFinished(() => host.close());
+  const { pool } = host.server;
   const phones: Phone[] = [];
-  let pool: WorkerPool | undefined;
   let awake = Promise.resolve();
   const run = await runTraining({
     config: { ...config, cut },
     hostEngine: engine(),
-    onServer: async (url, hostPool) => {
-      pool = hostPool;
-      const add = async (phone: Phone, address: string): Promise<void> => {
+    server: host.server,
+    onServer: async () => {
+      for (const { start, search } of engines) {
+        const phone = await start(true);
         onTestFinished(() => phone.close());
-        await phone.open(address);
+        await phone.open(`https://127.0.0.1:${host.securePort}/${search}${host.invitation()}`);
         await phone.shows('waiting');
         phones.push(phone);
-      };
-      if (!noWebKit) await add(await WebKitPhone.start(), `${url}?engine=reference`);
-      await add(await ChromiumPhone.start(), url);
+      }
     },
     data: {
       ...data,
@@ -53,7 +52,7 @@ test(`${who}: pages that were suspended for a minute take their part again`, asy
         // The host alone would be through with the run before anybody is back.
         if (step > suspendedAfter + 2) {
           await awake;
-          while ((pool?.workers.length ?? 0) < cut.length) await sleep(50);
+          while (pool.workers.length < cut.length) await sleep(50);
         }
         return data.batch(step);
       },
@@ -72,6 +71,8 @@ test(`${who}: pages that were suspended for a minute take their part again`, asy
   expect(cuts[suspendedAfter - 1]).toBe(cut.join());
   expect(cuts).toContain('');
   expect(cuts.at(-1)).toBe(cut.join());
+  // Each came back by its key: its code was used up when it came first.
+  expect(await host.devices()).toHaveLength(phones.length);
   expect(run.losses).toHaveLength(alone.losses.length);
   run.losses.forEach((loss, index) => {
     const expected = alone.losses[index] ?? Number.NaN;

@@ -25,6 +25,10 @@ export class WebKitPhone extends Phone {
     return this.#browser.session.reload();
   }
 
+  back(): Promise<void> {
+    return this.#browser.session.back();
+  }
+
   run(script: string): Promise<unknown> {
     return this.#browser.session.run(script);
   }
