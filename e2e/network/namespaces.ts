@@ -1,4 +1,6 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
 
 /** What each end of the cable is called, and its address in an iPhone's hotspot over USB. */
 const ends = {
@@ -6,6 +8,8 @@ const ends = {
   host: { address: '172.20.10.2', link: 'host0' },
 } as const;
 type End = keyof typeof ends;
+/** Also outside of both, where the tests run. */
+type Place = End | 'here';
 
 /** Why there can be no namespaces here, in one sentence; undefined where there can. */
 export function whyNoNamespaces(): string | undefined {
@@ -27,6 +31,7 @@ export function whyNoNamespaces(): string | undefined {
 export class TetheredPair {
   static readonly hostAddress = ends.host.address;
   readonly #names: Readonly<Record<End, string>>;
+  readonly #relays: ChildProcessWithoutNullStreams[] = [];
 
   constructor() {
     this.#names = {
@@ -46,19 +51,27 @@ export class TetheredPair {
     }
   }
 
-  /** The words that put a command to one end. */
-  prefix(end: End): readonly string[] {
-    return ['ip', 'netns', 'exec', this.#names[end]];
+  /** The words that put a command there. */
+  prefix(place: Place): readonly string[] {
+    return place === 'here' ? [] : ['ip', 'netns', 'exec', this.#names[place]];
   }
 
   run(
-    end: End,
+    place: Place,
     folder: string,
     command: readonly string[],
     env: NodeJS.ProcessEnv = {},
   ): ChildProcessWithoutNullStreams {
-    const [program = '', ...args] = [...this.prefix(end), ...command];
+    const [program = '', ...args] = [...this.prefix(place), ...command];
     return spawn(program, args, { cwd: folder, env: { ...process.env, ...env } });
+  }
+
+  /** Passes on what comes from one end to another, each an ADDRESS:PORT or a socket's path. */
+  async relay(at: Place, from: string, to: string, delayMs = 0): Promise<void> {
+    const program = resolve('e2e/network/relay.js');
+    const relay = this.run(at, '.', [process.execPath, program, from, to, String(delayMs)]);
+    this.#relays.push(relay);
+    await once(relay.stdout, 'data');
   }
 
   /** Plugs the cable out or in. */
@@ -79,6 +92,7 @@ export class TetheredPair {
   }
 
   close(): void {
+    for (const relay of this.#relays) relay.kill();
     for (const name of Object.values(this.#names)) spawnSync('ip', ['netns', 'delete', name]);
   }
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { WebDriverError, WebDriverSession } from './web-driver';
+import { WebDriverError, WebDriverSession, type DriverPlace } from './web-driver';
 
 /** Wide enough for MiniBrowser's own toolbar, which is what bounds its window below. */
 const phone = { width: 447, height: 900 };
@@ -16,15 +16,19 @@ export class MiniBrowser {
     this.#display = display;
   }
 
-  /** @param trustsAll takes certificates of authorities that it does not know */
-  static async start(trustsAll = false): Promise<MiniBrowser> {
+  /**
+   * @param trustsAll takes certificates of authorities that it does not know
+   * @param place where it runs, if not beside the test; its display is seen from everywhere
+   */
+  static async start(trustsAll = false, place?: DriverPlace): Promise<MiniBrowser> {
     const { display, name } = await startDisplay();
     try {
       const env = { ...process.env, DISPLAY: name, GDK_BACKEND: 'x11' };
-      const session = await WebDriverSession.start('WebKitWebDriver', env, {
+      const asked = {
         acceptInsecureCerts: trustsAll,
         'webkitgtk:browserOptions': { args: ['--automation'] },
-      });
+      };
+      const session = await WebDriverSession.start('WebKitWebDriver', env, asked, place);
       await session.resize(phone.width, phone.height);
       return new MiniBrowser(session, display);
     } catch (error) {

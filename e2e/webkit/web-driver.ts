@@ -7,6 +7,14 @@ export class WebDriverError extends Error {
   override readonly name = 'WebDriverError';
 }
 
+/** Another network namespace. */
+export interface DriverPlace {
+  /** The words that put a command there. */
+  readonly prefix: readonly string[];
+  /** Makes that port of its loopback the same one here. */
+  readonly bring: (port: number) => Promise<void>;
+}
+
 /** How a browser calls an element's handle (W3C WebDriver, section 12). */
 const elementKey = 'element-6066-11e4-a52e-4f735466cecf';
 
@@ -30,19 +38,24 @@ export class WebDriverSession {
   /**
    * Starts a driver and a browser.
    * @param capabilities what is asked of the browser, all of it needed
+   * @param place where they run, if not beside the test
    */
   static async start(
     driver: string,
     env: NodeJS.ProcessEnv,
     capabilities: Readonly<Record<string, unknown>>,
+    place: DriverPlace = { prefix: [], bring: () => Promise.resolve() },
   ): Promise<WebDriverSession> {
     const port = await freePort();
-    const child = spawn(driver, ['--host=127.0.0.1', `--port=${port}`], { stdio: 'ignore', env });
+    const words = [...place.prefix, driver, '--host=127.0.0.1', `--port=${port}`];
+    const [program = '', ...args] = words;
+    const child = spawn(program, args, { stdio: 'ignore', env });
     let ended: Error | undefined;
     child.once('error', (error) => (ended = error));
     child.once('exit', (code) => (ended ??= new Error(`it ended with code ${String(code)}`)));
     const url = `http://127.0.0.1:${port}`;
     try {
+      await place.bring(port);
       for (let tries = 1; !(await answers(`${url}/status`)); tries++) {
         if (ended || tries === startTries) {
           throw new WebDriverError(`${driver} does not answer: ${ended?.message ?? 'too slow'}`);

@@ -1,6 +1,7 @@
 import { MiniBrowser } from './mini-browser';
 import { Phone } from './phone';
 import { signalTree } from './process-tree';
+import type { DriverPlace } from './web-driver';
 
 /** The page in WebKitGTK: Safari's engine. */
 export class WebKitPhone extends Phone {
@@ -13,8 +14,8 @@ export class WebKitPhone extends Phone {
   }
 
   /** @param trustsAll takes certificates of authorities that it does not know */
-  static async start(trustsAll = false): Promise<WebKitPhone> {
-    return new WebKitPhone(await MiniBrowser.start(trustsAll));
+  static async start(trustsAll = false, place?: DriverPlace): Promise<WebKitPhone> {
+    return new WebKitPhone(await MiniBrowser.start(trustsAll, place));
   }
 
   open(url: string): Promise<void> {
