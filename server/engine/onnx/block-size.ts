@@ -9,7 +9,7 @@ import {
   scaledBlocks,
 } from './blocked-layout';
 import { blockWeights } from './blocked-weights';
-import { laidOut, plain, type Blocked, type LaidOut } from './layout';
+import { blocked, laidOut, plain, reorderInput, type Blocked, type LaidOut } from './layout';
 import { ModelBuilder, type Value } from './model-builder';
 import { elementWise, reduce, reshape } from './operators';
 
@@ -123,7 +123,9 @@ function comparison(blockSize: number): {
   );
   const order = [0, 2, 3, 1];
   const last = order.map((axis) => shape[axis] ?? 0);
-  compare(channelsLast(graph, xBlocks), graph.node('Transpose', [x], last, { perm: order }));
+  const standardLast = graph.node('Transpose', [x], last, { perm: order });
+  compare(channelsLast(graph, xBlocks), standardLast);
+  compare(blocked(reorderInput(graph, standardLast, { channelsLast: true }), blockSize), x);
   return { model: graph.encode(), feeds };
 }
 

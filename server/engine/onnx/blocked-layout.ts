@@ -67,6 +67,18 @@ export function scaledBlocks(
   return blocked(graph.node('Conv', inputs, x.shape, attributes, blockedDomain), x.blockSize);
 }
 
+/** The value with zeros above, left, below and right: a convolution too, as Pad has one thread. */
+export function paddedBlocks(graph: ModelBuilder, x: Blocked, pads: readonly number[]): Blocked {
+  if (pads.every((count) => count === 0)) return x;
+  const [samples = 0, channels = 0, height = 0, width = 0] = x.shape;
+  const [above = 0, left = 0, below = 0, right = 0] = pads;
+  const shape = [samples, channels, above + height + below, left + width + right];
+  const ones = graph.floats([channels, 1, 1, 1], new Float32Array(channels).fill(1));
+  const attributes = { kernel_shape: [1, 1], strides: [1, 1], pads, group: channels };
+  const padded = graph.node('Conv', [memory(x), ones], shape, attributes, blockedDomain);
+  return blocked(padded, x.blockSize);
+}
+
 /**
  * The sum of a b over a channel; shape (C). As a convolution of a channel each whose filter is the
  * whole of `b`: it reads both once and writes next to nothing.

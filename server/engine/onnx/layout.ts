@@ -42,8 +42,20 @@ export function laidOut(
   const wanted = layoutOf(value.shape, blockSize);
   if (wanted === value.blockSize) return value;
   if (wanted === undefined) return plain(graph, value);
-  const reordered = graph.node('ReorderInput', [memory(value)], value.shape, {}, blockedDomain);
-  return blocked(reordered, wanted);
+  return blocked(reorderInput(graph, memory(value)), wanted);
+}
+
+/** From (N, C, H, W), or with `channelsLast` (N, H, W, C), to the blocked layout; its shape. */
+export function reorderInput(
+  graph: ModelBuilder,
+  value: Value,
+  { channelsLast = false } = {},
+): Value {
+  const [samples = 0, ...sizes] = value.shape;
+  if (!channelsLast) return graph.node('ReorderInput', [value], value.shape, {}, blockedDomain);
+  const [height = 0, width = 0, channels = 0] = sizes;
+  const shape = [samples, channels, height, width];
+  return graph.node('ReorderInput', [value], shape, { channels_last: 1 }, blockedDomain);
 }
 
 /** The value in plain order. */

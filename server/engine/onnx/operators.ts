@@ -43,6 +43,12 @@ export function slice(
   return graph.node('Slice', inputs, shape);
 }
 
+/** The items at these places along the first axis. */
+export function gather(graph: ModelBuilder, value: Value, places: readonly number[]): Value {
+  const shape = [places.length, ...value.shape.slice(1)];
+  return graph.node('Gather', [value, graph.integers(places)], shape);
+}
+
 /** Zeros before and behind the value along each of its axes. */
 export function pad(
   graph: ModelBuilder,

@@ -136,7 +136,7 @@ const maxPartialSums = 8;
  * gradient, as (O, N, h, w), the filter, dilated by the stride; along the second axis a pixel is C
  * values wide. The samples are summed in groups first: ONNX Runtime gives each group to one thread
  * whole, whereas it splits an ungrouped convolution by the number of threads, and with it the
- * order of summation. Small pictures go to {@link blockedWeightGradient}.
+ * order of summation. A block of samples goes to {@link blockedWeightGradient}.
  *
  * @returns the gradient in the order of {@link forwardWeightOrder}
  */
@@ -158,7 +158,7 @@ export function convolutionWeightGradient(
   });
   const [belowPadding = 0, rightPadding = 0] = missing.map((pixels) => Math.max(pixels, 0));
   const reachesAll = missing.every((pixels) => pixels >= 0);
-  if (reachesAll && fitsWeightGradient(input, outputGradient)) {
+  if (reachesAll && fitsWeightGradient(input, outputGradient, kernel)) {
     const ends = { before: padding, below: belowPadding, right: rightPadding };
     return blockedWeightGradient(graph, input, outputGradient, { stride, kernel, ...ends });
   }
