@@ -16,7 +16,7 @@ export function fitsBlocks(inChannels: number, outChannels: number, blockSize: n
   return (isPicture(inChannels) || inChannels % blockSize === 0) && outChannels % blockSize === 0;
 }
 
-interface Window {
+export interface Window {
   readonly kernel: number;
   readonly stride: number;
   readonly padding: number;

@@ -3,7 +3,7 @@ import { paddedBlocks } from './blocked-layout';
 import { isPicture } from './blocked-weights';
 import { blockedDomain, memory, reorderInput, type Blocked, type LaidOut } from './layout';
 import type { ModelBuilder, Value } from './model-builder';
-import { gather, reduce, reshape, transpose } from './operators';
+import { combinations, gather, reduce, reshape, transpose } from './operators';
 
 /** How far a convolution's windows reach over the picture, at its beginning and its end. */
 export interface Reach {
@@ -124,7 +124,7 @@ function bandsOfInput(
   }
   const height = (rows - 1) * stride + kernel;
   const lines = reshape(graph, memory(padded), [samples * inBlocks * paddedHeight, lineWidth]);
-  const places = product(inBlocks, bands, samples, height).map(
+  const places = combinations(inBlocks, bands, samples, height).map(
     ([block = 0, band = 0, sample = 0, row = 0]) =>
       (sample * inBlocks + block) * paddedHeight + band * rows * stride + row,
   );
@@ -149,20 +149,11 @@ function bandsOfGradient(
   }
   const count = bands * blocks;
   const pieces = reshape(graph, gradient, [samples * count, size / count]);
-  const places = product(bands, blocks, samples).map(
+  const places = combinations(bands, blocks, samples).map(
     ([band = 0, block = 0, sample = 0]) => (sample * blocks + block) * bands + band,
   );
   const perBand = reshape(graph, gather(graph, pieces, places), [count, 1, samples, size / count]);
   return reorderInput(graph, perBand, { channelsLast: true });
-}
-
-/** All combinations of numbers below the sizes, the last one fastest. */
-function product(...sizes: readonly number[]): number[][] {
-  return sizes.reduce<number[][]>(
-    (heads, size) =>
-      heads.flatMap((head) => Array.from({ length: size }, (_, at) => [...head, at])),
-    [[]],
-  );
 }
 
 /** (O, k, k, I) in the order that `blockWeights` gives. */

@@ -49,6 +49,15 @@ export function gather(graph: ModelBuilder, value: Value, places: readonly numbe
   return graph.node('Gather', [value, graph.integers(places)], shape);
 }
 
+/** All combinations of numbers below the sizes, the last one fastest: places for {@link gather}. */
+export function combinations(...sizes: readonly number[]): number[][] {
+  return sizes.reduce<number[][]>(
+    (heads, size) =>
+      heads.flatMap((head) => Array.from({ length: size }, (_, at) => [...head, at])),
+    [[]],
+  );
+}
+
 /** Zeros before and behind the value along each of its axes. */
 export function pad(
   graph: ModelBuilder,

@@ -14,6 +14,7 @@ import {
 } from '../onnx/blocked-weight-gradient';
 import { plain, type LaidOut } from '../onnx/layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
+import { convolutionSideBySide, isNarrow } from '../onnx/side-by-side';
 import { reduce, reshape, slice, spreadPixels, transpose } from '../onnx/operators';
 
 /** Which of a convolution's weights a graph reads, each in the order that it needs. */
@@ -68,7 +69,9 @@ export function convolution(
 ): LaidOut {
   if (blockSize !== undefined) {
     const window = { kernel, stride, padding };
-    return blockedConvolution(graph, input, weight, outputShape, window, blockSize, finish);
+    return isNarrow(input, window)
+      ? convolutionSideBySide(graph, input, weight, outputShape, window, finish)
+      : blockedConvolution(graph, input, weight, outputShape, window, blockSize, finish);
   }
   const attributes = { strides: [stride, stride], pads: [padding, padding, padding, padding] };
   const { bias, sum, relu } = finish;
