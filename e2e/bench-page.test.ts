@@ -39,6 +39,10 @@ test('a device opens the page, is measured, is asked about hiding, and the host 
   expect(report).toMatchObject({ state: 'finished', software: true });
   expect(wrongCount(report)).toBe(0);
   expect(report.submits?.ended).toBe('bound');
+  // The page was opened by its link, and so is paired.
+  expect(report.link?.ways.length).toBeGreaterThanOrEqual(3);
+  expect(report.link?.ways.filter(({ chosen }) => chosen)).toHaveLength(1);
+  expect(ended.stderr).toMatch(/Link +.*MB\/s/);
   expect(report.hiding).toMatchObject({ worksAgain: true });
   const [, path] = /Kept as (\S+)/.exec(ended.stderr) ?? [];
   const kept = JSON.parse(await readFile(join(folder, path ?? ''), 'utf8')) as unknown;

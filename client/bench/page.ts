@@ -1,3 +1,4 @@
+import { codeOf } from '../../runtime/pairing/proof';
 import { post } from '../device-page/post';
 import { startDevicePage } from '../device-page/start';
 import type { BenchOrder, BenchStatus } from './status';
@@ -26,6 +27,7 @@ if (unfinished) {
     order: {
       type: 'start',
       ask: new URLSearchParams(location.search).get('ask') !== 'no',
+      code: codeOf(location.hash),
     } satisfies BenchOrder,
     show(status, worker) {
       if (status.state === 'report') remember(status.report);

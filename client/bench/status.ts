@@ -22,7 +22,15 @@ export type BenchStatus =
 
 /** What the page tells the Web Worker: to start, and what became of the question. */
 export type BenchOrder =
-  | { readonly type: 'start'; readonly ask: boolean }
+  | StartOrder
   | { readonly type: 'skip' }
   | { readonly type: 'hidden' }
   | { readonly type: 'shown'; readonly hiddenMs: number };
+
+export interface StartOrder {
+  readonly type: 'start';
+  /** Whether a person is there to put the page into the background. */
+  readonly ask: boolean;
+  /** Of the link that the page was opened by; without one the device must be paired already. */
+  readonly code: string | undefined;
+}

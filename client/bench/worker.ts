@@ -1,11 +1,14 @@
 import { computeWhileHidden } from '../../runtime/bench/hiding';
+import { measureLink } from '../../runtime/bench/link';
 import { runBenchmark } from '../../runtime/bench/run';
 import { benchSettings } from '../../runtime/bench/settings';
 import { limitsOf, requestDevice, type RequestedDevice } from '../../runtime/webgpu/device';
 import { failedBy, failureMessage } from '../device-page/failed';
 import { post } from '../device-page/post';
+import { browserPlatform } from '../worker/browser-platform';
+import { browserIdentity } from '../worker/device-key';
 import { RunningReport } from './running-report';
-import type { BenchOrder, BenchStatus } from './status';
+import type { BenchOrder, BenchStatus, StartOrder } from './status';
 
 /* The device is measured here, off the page's main thread. */
 
@@ -15,7 +18,7 @@ const askingMs = 120_000;
 const orders = new EventTarget();
 
 self.addEventListener('message', ({ data }: MessageEvent<BenchOrder>) => {
-  if (data.type === 'start') void bench(data.ask);
+  if (data.type === 'start') void bench(data);
   else orders.dispatchEvent(new CustomEvent(data.type, { detail: data }));
 });
 
@@ -34,7 +37,7 @@ function ordered<Type extends BenchOrder['type']>(
   });
 }
 
-async function bench(ask: boolean): Promise<void> {
+async function bench({ ask, code }: StartOrder): Promise<void> {
   let report: RunningReport | undefined;
   try {
     const target = await requestDevice(navigator.gpu);
@@ -42,6 +45,9 @@ async function bench(ask: boolean): Promise<void> {
     report = new RunningReport(target, (grown) => tell({ state: 'report', report: grown }));
     const limits = { ...limitsOf(target.device) };
     tell({ state: 'ready', device, limits, software });
+    await begin(report, 'the link to the computer', 0);
+    const visitor = { device, agent: navigator.userAgent, identity: browserIdentity(code) };
+    report.add({ link: await measureLink(location.origin, browserPlatform, visitor) });
     await measure(target, report);
     if (ask) await hide(target, report);
     const kept = await report.send('finished', 'all is measured');
@@ -54,12 +60,14 @@ async function bench(ask: boolean): Promise<void> {
   }
 }
 
+async function begin(report: RunningReport, what: string, fraction: number): Promise<void> {
+  tell({ state: 'running', what, fraction });
+  await report.send('running', what);
+}
+
 async function measure(target: RequestedDevice, report: RunningReport): Promise<void> {
   await runBenchmark(target, {
-    async begin(what, fraction) {
-      tell({ state: 'running', what, fraction });
-      await report.send('running', what);
-    },
+    begin: (what, fraction) => begin(report, what, fraction),
     found: (findings) => report.add(findings),
   });
 }

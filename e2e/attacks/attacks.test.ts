@@ -33,6 +33,8 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
   const big = new Uint8Array(9 << 20);
   const attempts: Record<string, () => Promise<Loot>> = {
     'no code': () => visit(origin, [hello], (nonce) => proof(nonce)),
+    'no code, to measure the link': () =>
+      visit(origin, [{ ...hello, purpose: 'measurement' }], (nonce) => proof(nonce)),
     'a used code': () => visit(origin, [hello], (nonce) => proof(nonce, code)),
     'a guessed code': () => visit(origin, [hello], (nonce) => proof(nonce, 'A'.repeat(22))),
     'a signature of another challenge': () => visit(origin, [hello], () => proof('other', code)),
@@ -107,6 +109,7 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
   );
   expect(ends).toEqual({
     'no code': 'challenge, refuse not-paired, 1000',
+    'no code, to measure the link': 'challenge, refuse not-paired, 1000',
     'a used code': 'challenge, refuse code-expired, 1000',
     'a guessed code': 'challenge, refuse not-paired, 1000',
     'a signature of another challenge': 'challenge, refuse not-paired, 1000',

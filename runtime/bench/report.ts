@@ -7,6 +7,7 @@ import {
   text,
   type DeviceFailure,
 } from '../device-report';
+import { transports } from '../link/control';
 import { directions } from './convolution-case';
 
 /*
@@ -83,7 +84,24 @@ const hiding = v.strictObject({
   worksAgain: v.boolean(),
 });
 
+/** A way that the link could take: what carries each direction, and what it moved both ways at once. */
+const linkWay = v.strictObject({
+  down: v.picklist(transports),
+  up: v.picklist(transports),
+  downBytesPerSecond: nonNegative,
+  upBytesPerSecond: nonNegative,
+  /** Whether a run would take it. */
+  chosen: v.boolean(),
+});
+
+const link = v.strictObject({
+  ways: v.pipe(v.array(linkWay), v.maxLength(10)),
+  /** Why nothing was measured. */
+  why: v.optional(text),
+});
+
 const findingsEntries = {
+  link: v.optional(link),
   peak: v.optional(peak),
   convolutions: v.optional(convolutions),
   tiles: v.optional(v.pipe(v.array(tileChoice), v.maxLength(200))),
@@ -113,6 +131,7 @@ const messageSchema = v.variant('type', [reportSchema, failureSchema]);
 
 /** What a benchmark has found so far. */
 export type Findings = Pick<BenchmarkReport, keyof typeof findingsEntries>;
+export type Link = v.InferOutput<typeof link>;
 export type Comparison = v.InferOutput<typeof comparison>;
 export type MeasuredConvolution = v.InferOutput<typeof convolution>;
 export type Convolutions = v.InferOutput<typeof convolutions>;

@@ -13,6 +13,21 @@ test('figures have three digits, or two behind the point', () => {
   expect([0.012, 0.25, 1].map(percent)).toEqual(['1.2%', '25%', '100%']);
 });
 
+test('the link: what a run would take comes first', () => {
+  const way = { downBytesPerSecond: 41e6, upBytesPerSecond: 8e6, chosen: false };
+  const ways = [
+    { ...way, down: 'websocket' as const, up: 'websocket' as const },
+    { ...way, down: 'https' as const, up: 'websocket' as const, chosen: true },
+  ];
+  expect(findingRows({ link: { ways } })).toEqual([
+    ['Link', 'HTTPS requests down at 41 MB/s, a WebSocket up at 8.0 MB/s'],
+    ['Link otherwise', 'a WebSocket: down at 41 MB/s, up at 8.0 MB/s'],
+  ]);
+  expect(findingRows({ link: { ways: [], why: 'it is not paired' } })).toEqual([
+    ['Link', 'not measured: it is not paired'],
+  ]);
+});
+
 test('what was found, in words', () => {
   const rows = findingRows({
     peak: { gigaflops: 1500, how: 'fma', gigabytesPerSecond: 50 },

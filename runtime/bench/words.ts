@@ -1,4 +1,5 @@
-import type { Comparison, Convolutions, Findings, Hiding, Submits } from './report';
+import { describeTransport } from '../link/description';
+import type { Comparison, Convolutions, Findings, Hiding, Link, Submits } from './report';
 import { directions, type Direction } from './convolution-case';
 
 /* What a benchmark found as people read it, on the page and in a terminal alike. */
@@ -21,8 +22,10 @@ export function findingRows({
   products,
   submits,
   hiding,
+  link,
 }: Findings): [name: string, value: string][] {
   const rows: [string, string][] = [];
+  if (link) rows.push(...linkRows(link));
   if (peak) {
     rows.push(['Multiply-adds', `${figure(peak.gigaflops)} GFLOP/s`]);
     rows.push(['Copying', `${figure(peak.gigabytesPerSecond)} GB/s`]);
@@ -32,6 +35,14 @@ export function findingRows({
   if (submits) rows.push(['Longest submit', submitsWords(submits)]);
   if (hiding) rows.push(['Page hidden', hidingWords(hiding)]);
   return rows;
+}
+
+/** What a run would take comes first. */
+function linkRows({ ways, why = 'no way came about' }: Link): [string, string][] {
+  if (ways.length === 0) return [['Link', `not measured: ${why}`]];
+  return ways
+    .toSorted((a, b) => Number(b.chosen) - Number(a.chosen))
+    .map((way) => [way.chosen ? 'Link' : 'Link otherwise', describeTransport(way)]);
 }
 
 const loopWords: Readonly<Record<string, string>> = {

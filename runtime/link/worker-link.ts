@@ -1,7 +1,8 @@
 import { ConnectionClosedError } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
 import { maxPayloadBytes } from '../protocol/frame';
-import { fastest, isOpen, lanesOf, pairsOf, webSocketNames, type Pair } from './choice';
+import { fastest, isOpen, lanesOf, pairsOf, webSocketNames } from './choice';
+import type { Measured, Pair } from './choice';
 import { encodeControl, parseHostControl } from './control';
 import type { LinkFacts, TransportChoice, WorkerControl } from './control';
 import { RequestLane, ResponseLane } from './https-lanes';
@@ -24,6 +25,8 @@ export interface WorkerLinkHandlers {
   drained(): void;
   /** What carries each direction now, and what it moved. */
   chosen(facts: LinkFacts): void;
+  /** All ways that were measured, what was chosen among them. */
+  measured?(ways: readonly Measured[]): void;
   /** The link can't go on; called once, not for {@link Link.close}. */
   closed(error: Error): void;
 }
@@ -104,7 +107,10 @@ export class WorkerLink {
     const pairs = pairsOf(this.#opened, choice);
     // What was asked for is taken as it is.
     const asked = pairs.find(({ down }) => down === choice);
-    return asked ?? fastest(await this.#measurement.measure(pairs)) ?? pairs[0];
+    if (asked) return asked;
+    const measured = await this.#measurement.measure(pairs);
+    this.#handlers.measured?.(measured);
+    return fastest(measured) ?? pairs[0];
   }
 
   /** Opens these lanes as far as they are not, and can be. */

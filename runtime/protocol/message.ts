@@ -72,6 +72,8 @@ const workerMessage = v.variant('type', [
     ),
     /** How it can store activations; as f32 alone where absent. */
     precisions: v.exactOptional(v.pipe(v.array(v.picklist(precisions)), v.maxLength(8))),
+    /** It comes to have its link measured: it gets no stage, but `finished` when that is done. */
+    purpose: v.exactOptional(v.literal('measurement')),
   }),
   /** The answer to a challenge: who it is, and the code where it has one; bytes are base64url. */
   v.strictObject({

@@ -1,5 +1,6 @@
 import { beatIntervalMs, ConnectionClosedError, type Connection } from '../protocol/connection';
 import type { HostMessage, WorkerMessage } from '../protocol/message';
+import type { Measured } from '../link/choice';
 import type { LinkFacts } from '../link/control';
 import type { LinkPlatform } from '../link/platform';
 import { WorkerLink } from '../link/worker-link';
@@ -10,6 +11,8 @@ export interface JoinEvents {
   readonly joined?: () => void;
   /** What carries each direction from now on, and what it moved where it was measured. */
   readonly transport?: (facts: LinkFacts) => void;
+  /** All ways that were measured. */
+  readonly measured?: (ways: readonly Measured[]) => void;
   /** Called once: the host could not be reached (HostUnreachableError), or the link ended. */
   readonly lost: (error: Error) => void;
 }
@@ -31,9 +34,9 @@ const checkLimitMs = 5_000;
  */
 export function joinHost(
   origin: string,
-  worker: PipelineWorker,
+  worker: Pick<PipelineWorker, 'join'>,
   platform: LinkPlatform,
-  { joined, transport, lost }: JoinEvents,
+  { joined, transport, measured, lost }: JoinEvents,
 ): JoinedHost {
   let connection: Connection<WorkerMessage, HostMessage> | undefined;
   const way = new WorkerLink(origin, platform, {
@@ -43,6 +46,7 @@ export function joinHost(
     },
     drained: () => connection?.pump(),
     chosen: (facts) => transport?.(facts),
+    measured: (ways) => measured?.(ways),
     closed: (error) => connection?.close(error),
   });
   const beat = (): void => {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { DeviceReports } from '../http/device-reports';
-import { isLoopback, type HostServer } from '../http/server';
+import type { HostServer } from '../http/server';
 import { awaitReports, DevicePageError, type KeptReport } from './awaited-reports';
+import { Invitation } from './invitation';
 import { portNumber, wholeNumber } from './options';
 import { jsonOption, say } from './output';
 import { serve, type ServeOptions } from './serve';
@@ -75,8 +76,10 @@ async function fromHeadlessBrowser<Report extends { readonly type: 'report' }>(
   });
   // Handled below, but the browser may fail first.
   for (const early of [reported, failed]) early.catch(() => undefined);
+  // A guest: nothing of it is remembered.
+  const code = server.pairing?.codes.mint(false) ?? '';
   const phone = await startHeadlessWorker({
-    url: new URL(headlessPath, server.url).href,
+    url: new URL(`${headlessPath}#${code}`, server.url).href,
     onPageError: (text) => say(`page: ${text}`),
   });
   say(`Headless worker: ${phone.description}`);
@@ -95,17 +98,17 @@ async function fromHeadlessBrowser<Report extends { readonly type: 'report' }>(
 async function fromDevices<Report extends { readonly type: 'report' }>(
   server: HostServer,
   { reports, verb, devicePath, atWork = () => undefined }: ReportingPage<Report>,
-  { waitFor = 1, listen }: PageOptions,
+  { waitFor = 1 }: PageOptions,
 ): Promise<KeptReport<Report>[]> {
-  say(`Open on the device: ${new URL(devicePath, server.url).href}`);
-  if (isLoopback(listen)) {
-    say(
-      '  It listens on this computer alone: a browser here can open it, a phone can not. --listen 0.0.0.0 opens it to the network, and serves the https that phones need for WebGPU.',
-    );
-  }
+  const invitation = new Invitation(server, say, devicePath);
+  invitation.show();
   const received = reports(server);
   received.onFailure = ({ reason, detail, agent }) => {
     say(`A device could not ${verb} (${reason}): ${detail}; ${agent}`);
   };
-  return awaitReports(received, waitFor, atWork, say);
+  try {
+    return await awaitReports(received, waitFor, atWork, say);
+  } finally {
+    invitation.stop();
+  }
 }

@@ -12,14 +12,19 @@ const checkMs = 10_000;
 /** Shows people how a device joins, with a code that is good at the moment. */
 export class Invitation {
   readonly #server: HostServer;
+  readonly #path: string;
   readonly #say: (text: string) => void;
   readonly #stopWatching: () => void;
   readonly #timer: NodeJS.Timeout;
   #code = '';
 
-  /** @param say takes lines for a terminal; what comes later comes between lines of progress */
-  constructor(server: HostServer, say: (text: string) => void) {
+  /**
+   * @param say takes lines for a terminal; what comes later comes between lines of progress
+   * @param path and query of the page that the device is to open
+   */
+  constructor(server: HostServer, say: (text: string) => void, path = '/') {
     this.#server = server;
+    this.#path = path;
     this.#say = say;
     this.#stopWatching = server.isOpenToNetwork
       ? watchLinks((links) => this.#tellOfNew(links))
@@ -29,7 +34,7 @@ export class Invitation {
 
   /** The page for this computer's own browsers, with a code. */
   get url(): string {
-    return this.#withCode(this.#server.url);
+    return this.#withCode(new URL(this.#server.url));
   }
 
   /** QR code and addresses. */
@@ -42,11 +47,14 @@ export class Invitation {
         this.#renew();
       };
     }
-    this.#say(`Worker page: ${this.url}`);
+    const isWorkers = this.#path === '/';
+    this.#say(`${isWorkers ? 'Worker page' : 'Open on the device'}: ${this.url}`);
     const links = this.#links();
     const [best] = links;
     if (!this.#server.isOpenToNetwork) {
-      this.#say('  It listens on this computer alone; --listen all lets a phone join.');
+      this.#say(
+        '  It listens on this computer alone; --listen all lets a phone in, over the https that it needs.',
+      );
       return;
     }
     if (!best) {
@@ -55,7 +63,7 @@ export class Invitation {
     }
     this.#showCode(best);
     for (const link of links) this.#say(`  ${this.#linkOf(link)}  ${link.words}`);
-    if (!authority) return;
+    if (!authority || !isWorkers) return;
     const forNode = `${this.#linkOf(best)}.${shortFingerprint(authority)}`;
     this.#say(`From another computer: npx tandem worker '${forNode}'`);
   }
@@ -85,11 +93,12 @@ export class Invitation {
   #linkOf({ address }: NetworkLink): string {
     const url = new URL(this.#server.url);
     url.hostname = address;
-    return this.#withCode(url.href);
+    return this.#withCode(url);
   }
 
-  #withCode(url: string): string {
-    return this.#code === '' ? url : `${url}#${this.#code}`;
+  #withCode(url: URL): string {
+    const page = new URL(this.#path, url).href;
+    return this.#code === '' ? page : `${page}#${this.#code}`;
   }
 
   #renew(): void {

@@ -87,6 +87,12 @@ export function acceptWorker(
   /** Nothing else is on the link while it is measured. */
   const join = async (from: Hello, device = from.instance): Promise<void> => {
     clearTimeout(helloTimer);
+    if (from.purpose === 'measurement') {
+      await channel.settle();
+      connection.send({ type: 'finished', message: 'the link is measured' });
+      connection.close(new Error('it had come to measure the link'));
+      return;
+    }
     const facts = await channel.settle(device);
     if (!connection.isOpen) return;
     worker = new RemoteWorker(id, from, connection, undefined, facts);

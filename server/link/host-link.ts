@@ -15,6 +15,8 @@ import type { ChannelHandlers, WorkerChannel } from './worker-channel';
 
 /** The worker measures for a second or two; one that says nothing works over its first lane. */
 const settleLimitMs = 5_000;
+/** One that has come for nothing else gets its time, over a slow link too. */
+const measureLimitMs = 30_000;
 /** A WebSocket, or one request each way: what a worker needs to say hello. */
 const maxLanesBeforeHello = 3;
 /** A choice that was remembered, and whose link ended within this time, may have been to blame. */
@@ -95,19 +97,15 @@ export class HostLink implements WorkerChannel {
     this.#link.fail(error);
   }
 
-  async settle(device: string): Promise<LinkFacts | undefined> {
-    this.#isTrusted = true;
+  async settle(device?: string): Promise<LinkFacts | undefined> {
+    if (device === undefined) {
+      await this.#measure('auto', measureLimitMs);
+      return this.facts;
+    }
     const { choice: transport, remembered, route } = this.#options;
     const key = `${device} ${route}`;
     const known = transport === 'auto' ? remembered.find(key) : undefined;
-    this.#say({ type: 'measure', transport, ...(known && { known }) });
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#settled(), settleLimitMs).unref();
-      this.#settled = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await this.#measure(transport, settleLimitMs, known);
     if (known) {
       const since = Date.now();
       this.#forget = () => {
@@ -117,6 +115,19 @@ export class HostLink implements WorkerChannel {
       remembered.keep(key, this.facts);
     }
     return this.facts;
+  }
+
+  /** Resolves when the worker has measured, or after so many ms. */
+  #measure(transport: TransportChoice, limitMs: number, known?: LinkFacts): Promise<void> {
+    this.#isTrusted = true;
+    this.#say({ type: 'measure', transport, ...(known && { known }) });
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(() => this.#settled(), limitMs).unref();
+      this.#settled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   sendText(message: string): void {

@@ -16,9 +16,10 @@ export interface WorkerChannel extends Socket {
   listen(handlers: ChannelHandlers): void;
   /**
    * Lets the worker measure and choose its transport; undefined where there is none to choose.
-   * @param device by which it is known when it comes back
+   * @param device by which it is known when it comes back; without it every way is measured, and
+   * nothing is remembered
    */
-  settle(device: string): Promise<LinkFacts | undefined>;
+  settle(device?: string): Promise<LinkFacts | undefined>;
 }
 
 /** A WebSocket whose messages are those of the protocol, without a link: the simplest worker's. */
