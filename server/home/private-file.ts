@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { systemCode } from '../files/file-error';
+import { partialSuffix, writeAtomically } from '../files/atomic-file';
+import { FileError, systemCode } from '../files/file-error';
 
 /** A file of the user's data folder can't be read or written. */
 export class HomeError extends Error {
@@ -20,43 +21,21 @@ export async function readPrivate(path: string): Promise<string | undefined> {
 
 /** Writes a file that only this user can read (0600), whole or not at all; throws HomeError. */
 export async function writePrivate(path: string, text: string): Promise<void> {
-  await viaPartial(path, text, (partial) => rename(partial, path));
+  await write(path, text, false);
 }
 
 /** Writes it where there is none yet, and says whether it did; throws HomeError. */
 export async function createPrivate(path: string, text: string): Promise<boolean> {
-  return viaPartial(path, text, async (partial) => {
-    try {
-      // Unlike a rename, a link leaves alone what another process made in the meantime.
-      await link(partial, path);
-      return true;
-    } catch (error) {
-      if (systemCode(error) === 'EEXIST') return false;
-      throw error;
-    }
-  });
+  return write(path, text, true);
 }
 
-async function viaPartial<Result>(
-  path: string,
-  text: string,
-  finish: (partial: string) => Promise<Result>,
-): Promise<Result> {
-  const partial = `${path}.${randomUUID()}.partial`;
+async function write(path: string, text: string, keepsOld: boolean): Promise<boolean> {
+  const partial = `${path}.${randomUUID()}${partialSuffix}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(partial, 'wx', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    return await finish(partial);
+    return await writeAtomically(path, [Buffer.from(text)], { mode: 0o600, partial, keepsOld });
   } catch (error) {
-    throw failure(path, 'written', error);
-  } finally {
-    await rm(partial, { force: true });
+    throw failure(path, 'written', error instanceof FileError ? error.cause : error);
   }
 }
 
