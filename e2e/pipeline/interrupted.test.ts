@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { ReferenceEngine } from '../../runtime/reference/engine';
 import { CheckpointError } from '../../server/checkpoint/error';
 import type { TrainingData, ValidationBatch } from '../../server/coordinator/training-data';
 import { OnnxEngine } from '../../server/engine/onnx-engine';
+import type { Trainer } from '../../server/coordinator/trainer';
 import { differences, noiseData, runTraining, smallRun, type JoinedWorker } from './rig';
 
 /* What ends a run before its time, and what is kept of it. */
@@ -104,4 +106,46 @@ test('where the state can not be kept either, both are told of', async () => {
   expect(run.error?.message).toBe(
     'No picture. Step 2 of 20 was the last whole one; its state is lost: the disk is full',
   );
+});
+
+/** Never done with allocating, as a page whose GPU hangs; it says when it was asked. */
+class StuckEngine extends ReferenceEngine {
+  readonly #asked: () => void;
+
+  constructor(asked: () => void) {
+    super();
+    this.#asked = asked;
+  }
+
+  override load(): Promise<void> {
+    this.#asked();
+    return new Promise(() => undefined);
+  }
+}
+
+test('who stops the run waits for no worker that prepares: before the first step, and at an epoch’s end', async () => {
+  let trainer: Trainer | undefined;
+  const onTrainer = (made: Trainer): void => void (trainer = made);
+  const fixed = await runTraining({
+    config: { ...config, cut: ['layer2.1'] },
+    data,
+    hostEngine: cpu(),
+    workerEngines: [new StuckEngine(() => trainer?.stop())],
+    onTrainer,
+  });
+  expect(fixed.error?.message).toBe('stopped before the workers had their stages ready');
+
+  const chosen = await runTraining({
+    config: { ...config, cut: 'auto' },
+    data,
+    hostEngine: cpu(),
+    workerEngines: [new StuckEngine(() => undefined)],
+    onTrainer,
+    // The epoch has four steps, and then waits.
+    onStep: ({ step }) => {
+      if (step === 4) setTimeout(() => trainer?.stop(), 500);
+    },
+  });
+  expect(chosen.error).toBeUndefined();
+  expect(chosen.outcome).toMatchObject({ stopped: true, step: 5, cut: [] });
 });

@@ -167,6 +167,8 @@ export interface RunRig {
   readonly waitFor?: number;
   /** Called before each checkpoint; throwing refuses it. */
   readonly onCheckpoint?: () => void;
+  /** Called before the run begins. */
+  readonly onTrainer?: (trainer: Trainer) => void;
   readonly onStep?: (record: StepRecord, workers: readonly JoinedWorker[]) => void;
 }
 
@@ -215,6 +217,7 @@ export async function runTraining(rig: RunRig): Promise<RunReport> {
           }),
       },
     });
+    rig.onTrainer?.(trainer);
     outcome = await trainer.run();
   } catch (caught) {
     if (!(caught instanceof Error)) throw caught;

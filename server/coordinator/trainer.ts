@@ -50,6 +50,11 @@ export class Trainer {
   #rollbacks = 0;
   #stepsReplayed = 0;
   #stopping = false;
+  #reportStop: () => void = () => undefined;
+  /** Resolves when the run is to end: nobody waits for a device any more. */
+  readonly #stopped = new Promise<undefined>((resolve) => {
+    this.#reportStop = () => resolve(undefined);
+  });
 
   constructor(options: TrainerOptions) {
     const { config, pool, events, start, evaluatedStep } = options;
@@ -65,6 +70,7 @@ export class Trainer {
   /** Ends the run after the step that is under way. */
   stop(): void {
     this.#stopping = true;
+    this.#reportStop();
   }
 
   /** Runs to the end; the last checkpoint holds the state after the last whole step. */
@@ -97,7 +103,7 @@ export class Trainer {
   async #untilLoss(): Promise<TrainOutcome | WorkerLostError> {
     try {
       if (!this.#formation) {
-        await this.#form(this.#candidates.first(), this.#snapshots.newest);
+        await this.#begin();
       }
       for (;;) {
         const outcome = await this.#next();
@@ -107,6 +113,15 @@ export class Trainer {
       if (error instanceof WorkerLostError) return error;
       throw error;
     }
+  }
+
+  /** Forms the first pipeline; a device may take minutes for its stage, and is not waited for then. */
+  async #begin(): Promise<void> {
+    const first = this.#candidates.first();
+    const formed = this.#form(first, this.#snapshots.newest);
+    if (first.workers.length === 0) return formed;
+    await Promise.race([formed, this.#stopped]);
+    if (!this.#formation) throw new Error('stopped before the workers had their stages ready');
   }
 
   /** One thing at a time, between two steps: what is due, the end, or another step. */
@@ -137,7 +152,8 @@ export class Trainer {
   /** Moves to a plan with more workers when there is one; at an epoch's end it waits for it. */
   async #takeIn(waits: boolean): Promise<void> {
     const { workers, pipeline } = this.#running;
-    const candidate = await this.#candidates.next(workers, this.#stateStep, waits);
+    const next = this.#candidates.next(workers, this.#stateStep, waits);
+    const candidate = await (waits ? Promise.race([next, this.#stopped]) : next);
     if (!candidate) return;
     for (const worker of candidate.newcomers) {
       this.#options.events.notice(
