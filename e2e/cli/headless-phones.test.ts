@@ -27,4 +27,12 @@ test('a headless worker whose browser ends is started again, until that is no ac
   await expect.poll(() => failed).toEqual(['the headless worker is gone: killed']);
   expect(phones.running).toEqual([]);
   expect(said.filter((text) => text === 'Headless worker')).toHaveLength(2);
+
+  // The run is over, its browsers not yet: one that ends in between is not missed.
+  await phones.start(1);
+  phones.retire();
+  await phones.running[0]?.kill();
+  await expect.poll(() => phones.running).toEqual([]);
+  expect(failed).toHaveLength(1);
+  expect(said.at(-1)).toBe('Headless worker');
 }, 120_000);

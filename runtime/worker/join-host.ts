@@ -39,6 +39,8 @@ export function joinHost(
   { joined, transport, measured, lost }: JoinEvents,
 ): JoinedHost {
   let connection: Connection<WorkerMessage, HostMessage> | undefined;
+  /** Why the link ended before there was a connection on it. */
+  let failure: Error | undefined;
   const way = new WorkerLink(origin, platform, {
     receive: (message) => {
       connection?.receive(message);
@@ -47,7 +49,10 @@ export function joinHost(
     drained: () => connection?.pump(),
     chosen: (facts) => transport?.(facts),
     measured: (ways) => measured?.(ways),
-    closed: (error) => connection?.close(error),
+    closed: (error) => {
+      failure = error;
+      connection?.close(error);
+    },
   });
   const beat = (): void => {
     if (!connection?.isOpen) return;
@@ -56,6 +61,10 @@ export function joinHost(
   };
   way.open().then(
     () => {
+      if (failure) {
+        lost(failure);
+        return;
+      }
       connection = worker.join(way.link, lost);
       platform.after(beatIntervalMs, beat);
       joined?.();

@@ -134,12 +134,24 @@ test('weights for other classes are refused with the remedy, or taken without th
   expect(numBatchesTracked).toBe(12);
 });
 
+const optimizer = (of: string): string => of.replace('.safetensors', '.optimizer.safetensors');
+
 test('two files of different steps are no checkpoint', async () => {
   const path = await saveCheckpoint(folder, checkpointOf(3));
   const later = await saveCheckpoint(folder, checkpointOf(4));
-  const optimizer = (of: string): string => of.replace('.safetensors', '.optimizer.safetensors');
   await writeFile(optimizer(path), await readFile(optimizer(later)));
   await expect(loadCheckpoint(path)).rejects.toThrow(
     `${optimizer(path)}: expected the optimizer's state of step 3, got that of step 4`,
+  );
+});
+
+test('an optimizer’s state of another type is named with its file', async () => {
+  const path = optimizer(await saveCheckpoint(folder, checkpointOf(5)));
+  const text = (await readFile(path)).toString('latin1');
+  await writeFile(path, Buffer.from(text.replaceAll('"F32"', '"I32"'), 'latin1'));
+  const loading = loadCheckpoint(path.replace('.optimizer', ''));
+  await expect(loading).rejects.toThrow(CheckpointError);
+  await expect(loading).rejects.toThrow(
+    `${path}: optimizer.momentum_buffer.fc.bias: expected floating-point numbers`,
   );
 });

@@ -3,7 +3,7 @@ import { modelSchema } from '../../runtime/config-schemas';
 import { buildResNet } from '../../runtime/model/resnet';
 import type { NamedTensors } from '../../runtime/tensor';
 import type { SafetensorsFile } from '../../runtime/weights/safetensors';
-import { readFloat32 } from '../../runtime/weights/stored-tensor';
+import { DtypeError, readFloat32, type StoredTensor } from '../../runtime/weights/stored-tensor';
 import { formatKeys, isOptimizerState, optimizerPath, type Checkpoint } from './checkpoint';
 import { systemCode } from '../files/file-error';
 import { CheckpointError } from './error';
@@ -58,6 +58,18 @@ async function optimizerState(path: string, step: number): Promise<NamedTensors>
   return new Map(
     [...file.tensors]
       .filter(([name]) => isOptimizerState(name))
-      .map(([name, stored]) => [name, { shape: stored.shape, data: readFloat32(name, stored) }]),
+      .map(([name, stored]) => [
+        name,
+        { shape: stored.shape, data: readState(path, name, stored) },
+      ]),
   );
+}
+
+function readState(path: string, name: string, stored: StoredTensor): Float32Array {
+  try {
+    return readFloat32(name, stored);
+  } catch (error) {
+    if (!(error instanceof DtypeError)) throw error;
+    throw new CheckpointError(`${path}: ${error.message}`, { cause: error });
+  }
 }

@@ -19,7 +19,7 @@ export class HeadlessPhones {
   readonly #running = new Set<HeadlessWorker>();
   readonly #maxRestarts: number;
   #restarts = 0;
-  #isClosing = false;
+  #isRetired = false;
 
   /** @param failed hears of one that is gone for good */
   constructor(
@@ -42,8 +42,13 @@ export class HeadlessPhones {
     for (let index = 0; index < count; index++) await this.#startOne();
   }
 
+  /** The run is over: from here on one whose browser ends is not missed. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.retire();
     await Promise.all(this.running.map((phone) => phone.close()));
   }
 
@@ -58,14 +63,14 @@ export class HeadlessPhones {
     });
     this.#running.add(phone);
     // The run ended while the browser started.
-    if (this.#isClosing) await phone.close();
+    if (this.#isRetired) await phone.close();
     else this.#report(`Headless worker: ${phone.description}`);
     void phone.closed.then((reason) => this.#replace(phone, reason));
   }
 
   async #replace(phone: HeadlessWorker, reason: string): Promise<void> {
     this.#running.delete(phone);
-    if (this.#isClosing) return;
+    if (this.#isRetired) return;
     await phone.close();
     const gone = `the headless worker is gone: ${reason}`;
     if (this.#restarts === this.#maxRestarts) {

@@ -108,6 +108,7 @@ async function runToEnd(
     invitation.stop();
     progress.stop();
     stopListening();
+    phones.retire();
     for (const worker of pool.workers) worker.finish(farewell);
   }
 }

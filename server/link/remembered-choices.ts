@@ -4,7 +4,10 @@ import type { LinkFacts } from '../../runtime/link/control';
 const maxAgeMs = 60 * 60_000;
 const maxChoices = 256;
 
-/** What was measured to be fastest, by device and route: one that comes back goes on at once. */
+/**
+ * What was measured to be fastest, by device and route: one that comes back goes on at once. It is
+ * not kept over a restart of the host, which takes longer than to measure again.
+ */
 export class RememberedChoices {
   readonly #choices = new Map<string, { readonly facts: LinkFacts; readonly at: number }>();
   readonly #now: () => number;
