@@ -152,6 +152,31 @@ test('max pool: of equal values the first takes the gradient', async () => {
   expect(result?.data).toEqual(Float32Array.of(1, 2, 0, 4, 8, 0, 0, 0, 0));
 });
 
+test.each([
+  ['even size', [32, 8, 12]],
+  ['odd size', [32, 7, 9]],
+])('max pool behind a relu, many values equal, %s', async (_name, inputShape) => {
+  const units = [
+    unitOf([
+      { kind: 'relu', input: 'input', output: 'positive' },
+      { ...maxPool, input: 'positive' },
+    ]),
+  ];
+  const spec = specOf(units, inputShape, { microBatchSize: 3 });
+  const { shape, data } = normal([3, ...inputShape], 'input', 2);
+  const input = { shape, data: data.map(Math.round) };
+  const gradient = normal([3, ...outputShapeOf(units, inputShape)], 'gradient');
+  const reference = new ReferenceStage(spec, new Map());
+  reference.forward(0, at64(input));
+  const expected = reference.backward(0, at64(gradient));
+  for (const tested of [engine, standard]) {
+    await tested.load(spec);
+    await tested.forward(0, input);
+    const actual = await tested.backward(0, gradient);
+    expect(relativeError(actual ?? normal([0], ''), expected)).toBeLessThan(1e-6);
+  }
+});
+
 test('relu: no gradient at zero and below, all of it just above', async () => {
   const units = [unitOf([{ kind: 'relu', ...ends }])];
   await engine.load(specOf(units, [6], { microBatchSize: 1 }));

@@ -18,7 +18,7 @@ import {
 } from '../operations/convolution';
 import { globalAveragePoolInputGradient } from '../operations/global-average-pool';
 import { linearInputGradient, linearWeightGradient } from '../operations/linear';
-import { maxPoolInputGradient } from '../operations/max-pool';
+import { maxPoolInputGradient, reluMaxPoolInputGradient } from '../operations/max-pool';
 import { padShortcutInputGradient } from '../operations/pad-shortcut';
 import { reluInputGradient } from '../operations/relu';
 import { logitsGradient } from '../operations/softmax-cross-entropy';
@@ -217,19 +217,15 @@ class BackwardBuilder {
     }
   }
 
-  /**
-   * Where a max pool alone reads the values, what the ReLU stops is stopped behind the pool: a
-   * window whose largest value is zero passes nothing on, and there are fewer windows than values.
-   */
+  /** Where a max pool alone reads the values, what the ReLU stops is stopped behind the pool. */
   #reluGradient({ output }: Extract<Operation, { kind: 'relu' }>): LaidOut {
     const { value } = this.#scope;
     const [pool, ...others] = readersOf(this.#stage, output);
     if (pool?.kind !== 'maxPool' || others.length > 0 || output === this.#stage.output) {
       return reluInputGradient(this.#graph, this.#gradient(output), value(output));
     }
-    const behind = this.#gradient(pool.output);
-    const stopped = reluInputGradient(this.#graph, behind, value(pool.output));
-    return maxPoolInputGradient(this.#graph, pool, stopped, value(output));
+    const ends = { input: value(output), output: value(pool.output) };
+    return reluMaxPoolInputGradient(this.#graph, pool, this.#gradient(pool.output), ends);
   }
 
   #convolutionGradient(

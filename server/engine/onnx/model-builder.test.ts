@@ -90,3 +90,21 @@ test('an input, and a value that goes out twice, can be outputs', async () => {
     product: { shape: [1, 2], values: [4, 36] },
   });
 });
+
+test('a scan gives the results of its body for each item', async () => {
+  const graph = new ModelBuilder('scanning');
+  const [a, b] = [graph.input('a', [3, 2]), graph.input('b', [3, 2])];
+  const doubled = graph.node('Add', [a, a], [3, 2]);
+  const result = graph.scan([doubled, b], (body, [left, right]) => {
+    if (!left || !right) throw new Error('expected two items');
+    return elementWise(
+      body,
+      'Add',
+      body.floats([2], [100, 200]),
+      elementWise(body, 'Mul', left, right),
+    );
+  });
+  graph.output('result', result);
+  const { result: values } = await run(graph, { a: [1, 2, 3, 4, 5, 6], b: [1, 1, 2, 2, 3, 3] });
+  expect(values?.values).toEqual([102, 204, 112, 216, 130, 236]);
+});

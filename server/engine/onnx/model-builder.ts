@@ -6,6 +6,7 @@ import {
   valueMessage,
   type Attribute,
   type ElementType,
+  type GraphMessage,
   type NodeMessage,
   type TensorMessage,
 } from './schema';
@@ -21,16 +22,21 @@ export interface Value {
 /** Collects the nodes of one static ONNX graph. Nodes are added in topological order. */
 export class ModelBuilder {
   readonly #name: string;
+  /** Begins the names of the graph's own values: those of a body may not be its graph's. */
+  readonly #prefix: string;
   readonly #nodes: NodeMessage[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #initializers: TensorMessage[] = [];
   readonly #inputs = new Map<string, Value>();
   readonly #outputs = new Map<string, Value>();
+  /** Operator sets besides ONNX's own. */
+  readonly #domains = new Set<string>();
   /** Values of nodes that go out under another name. */
   readonly #renamed = new Map<string, string>();
 
-  constructor(name: string) {
+  constructor(name: string, prefix = '') {
     this.#name = name;
+    this.#prefix = prefix;
   }
 
   get inputs(): readonly Value[] {
@@ -91,20 +97,44 @@ export class ModelBuilder {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
   ): Value[] {
-    const id = `${opType}_${this.#nodes.length}`;
+    const id = `${this.#prefix}${opType}_${this.#nodes.length}`;
     const values = shapes.map((shape, index) => ({ name: `${id}:${index}`, shape }));
     const names = values.map(({ name }) => name);
     this.#nodes.push(message(opType, inputs, names, attributes, domain));
+    if (domain !== '') this.#domains.add(domain);
     return values;
+  }
+
+  /**
+   * The results of a graph of its own for each item along the first axis of the values, one item
+   * after the other.
+   */
+  scan(
+    values: readonly Value[],
+    build: (body: ModelBuilder, items: readonly Value[]) => Value,
+  ): Value {
+    const [count = 0] = values[0]?.shape ?? [];
+    const prefix = `${this.#prefix}body_${this.#nodes.length} `;
+    const body = new ModelBuilder(`${prefix}of ${this.#name}`, prefix);
+    const items = values.map(({ shape }, index) =>
+      body.input(`${prefix}item_${index}`, shape.slice(1)),
+    );
+    const result = build(body, items);
+    body.output(`${prefix}result`, result);
+    for (const domain of body.#domains) this.#domains.add(domain);
+    const attributes = { body: { graph: body.#message() }, num_scan_inputs: values.length };
+    return this.node('Scan', values, [count, ...result.shape], attributes);
   }
 
   /** The model as the bytes of an `.onnx` file. */
   encode(): Uint8Array {
+    return encodeModel(this.#message(), [...this.#domains]);
+  }
+
+  #message(): GraphMessage {
     const describe = ({ name, shape }: Value): object => valueMessage(name, 'float', shape);
     const rename = (name: string): string => this.#renamed.get(name) ?? name;
-    const domains = new Set(this.#nodes.map(({ domain }) => domain));
-    domains.delete('');
-    const graph = {
+    return {
       name: this.#name,
       node: this.#nodes.map((node) => ({
         ...node,
@@ -115,14 +145,13 @@ export class ModelBuilder {
       input: this.inputs.map(describe),
       output: this.outputs.map(describe),
     };
-    return encodeModel(graph, [...domains]);
   }
 
   #constant(type: ElementType, shape: Shape, data: Float32Array | BigInt64Array): Value {
     const key = `${type} ${shape.join('x')} ${data.join(' ')}`;
     const known = this.#constants.get(key);
     if (known) return known;
-    const value = { name: `constant_${this.#constants.size}`, shape };
+    const value = { name: `${this.#prefix}constant_${this.#constants.size}`, shape };
     this.#constants.set(key, value);
     this.#initializers.push({
       name: value.name,

@@ -42,6 +42,8 @@ const onnx = protobuf.Root.fromJSON({
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
         s: { type: 'bytes', id: 4 },
+        g: { type: 'GraphProto', id: 6 },
+        floats: { rule: 'repeated', type: 'float', id: 7, options: { packed: false } },
         ints: { rule: 'repeated', type: 'int64', id: 8, options: { packed: false } },
         type: { type: 'int32', id: 20 },
       },
@@ -78,7 +80,7 @@ export const elementTypes = { float: 1, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 /** ONNX's numbers for the kinds of attributes. */
-const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const;
 
 export interface NodeMessage {
   readonly opType: string;
@@ -104,8 +106,14 @@ export interface GraphMessage {
   readonly output: readonly object[];
 }
 
-/** A whole number, a float (`{ float: 1e-5 }`), a list of whole numbers, or a string. */
-export type Attribute = number | { readonly float: number } | readonly number[] | string;
+/** A whole number, a float (`{ float: 1e-5 }`), lists of either, a string, or a graph. */
+export type Attribute =
+  | number
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | readonly number[]
+  | string
+  | { readonly graph: GraphMessage };
 
 export function attributeMessage(name: string, value: Attribute): object {
   if (typeof value === 'number') return { name, type: attributeTypes.int, i: value };
@@ -113,6 +121,8 @@ export function attributeMessage(name: string, value: Attribute): object {
     return { name, type: attributeTypes.string, s: new TextEncoder().encode(value) };
   }
   if ('float' in value) return { name, type: attributeTypes.float, f: value.float };
+  if ('floats' in value) return { name, type: attributeTypes.floats, floats: value.floats };
+  if ('graph' in value) return { name, type: attributeTypes.graph, g: value.graph };
   return { name, type: attributeTypes.ints, ints: value };
 }
 

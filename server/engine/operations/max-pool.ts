@@ -1,9 +1,11 @@
 import type { MaxPool } from '../../../runtime/model/graph';
 import { elementCount, type Shape } from '../../../runtime/tensor';
 import { blockedMaxPool } from '../onnx/blocked-layout';
+import { blockedMaxPoolInputGradient, halvesBlocks } from '../onnx/blocked-max-pool';
 import { plain, type LaidOut } from '../onnx/layout';
 import type { ModelBuilder, Value } from '../onnx/model-builder';
 import { reshape } from '../onnx/operators';
+import { reluInputGradient } from './relu';
 
 export function maxPool(
   graph: ModelBuilder,
@@ -14,6 +16,22 @@ export function maxPool(
   return input.blockSize === undefined
     ? graph.node('MaxPool', [input], outputShape, window(operation))
     : blockedMaxPool(graph, input, outputShape, operation);
+}
+
+/**
+ * The gradient of a max pool behind a ReLU, which alone feeds it, and of the ReLU: a window whose
+ * largest value is zero passes nothing on, and there are fewer windows than values.
+ */
+export function reluMaxPoolInputGradient(
+  graph: ModelBuilder,
+  operation: MaxPool,
+  outputGradient: LaidOut,
+  { input, output }: { input: LaidOut; output: LaidOut },
+): LaidOut {
+  const stopped = reluInputGradient(graph, outputGradient, output);
+  return halvesBlocks(input, operation)
+    ? blockedMaxPoolInputGradient(graph, { input, output, outputGradient: stopped })
+    : maxPoolInputGradient(graph, operation, stopped, input);
 }
 
 /**
