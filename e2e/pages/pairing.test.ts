@@ -84,6 +84,9 @@ test('without a code, with a used one and with a wrong one a phone stays out, an
   const uninvited = await open(host.url);
   await uninvited.shows('failed not-paired');
   await uninvited.says(/Point the camera at the QR code/);
+  // What the words above don't say already.
+  const detail = uninvited.page.locator('#detail');
+  expect(await detail.innerText()).toBe('it brought no code, and is not known here');
   const late = await open(`${host.url}#${code}`);
   await late.shows('failed code-expired');
   await late.says(/has been used.*/s);

@@ -55,7 +55,7 @@ function visit(
     };
     const take = (connection: HostConnection, message: HostMessage): void => {
       if (message.type === 'challenge') prove(connection, message.nonce).catch(reject);
-      else if (message.type === 'refuse') reject(new Error(message.message));
+      else if (message.type === 'refuse') reject(refused(message.message));
       else if (message.type === 'finished') resolve(measured);
       else throw unexpected(message.type);
     };
@@ -80,6 +80,10 @@ function visit(
     };
     joinHost(origin, { join }, platform, { measured: (ways) => (measured = ways), lost: reject });
   });
+}
+
+function refused(why: string): Error {
+  return new Error(`${why}; open the page by the code that Tandem shows on the computer`);
 }
 
 function unexpected(what: string): ProtocolError {

@@ -133,7 +133,11 @@ async function computeFor(
         });
       });
       if (status?.state === 'failed') {
-        throw new WorkerFailedError(`${status.detail} (${status.reason})`);
+        const { detail, reason } = status;
+        const remedy = ['not-paired', 'code-expired'].includes(reason)
+          ? '; give the link that Tandem shows there now'
+          : '';
+        throw new WorkerFailedError(`${detail} (${reason})${remedy}`);
       }
       if (pipelineWorker.hasEnded) return result();
       if (hadJoined) lostAt = Date.now();

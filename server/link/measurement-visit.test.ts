@@ -53,7 +53,7 @@ test('a paired device measures every way, and joins nothing', async () => {
 test('a device that is not paired is refused before anything is measured', async () => {
   expect(await measure()).toEqual({
     ways: [],
-    why: expect.stringContaining('it is not paired') as string,
+    why: 'it brought no code, and is not known here; open the page by the code that Tandem shows on the computer',
   });
   const code = pairing.codes.mint();
   expect((await measure('A'.repeat(22))).why).toContain('its code is none of this run');

@@ -12,8 +12,6 @@ export type Admission =
 /** How often the devices that are here are looked up again: one may have been revoked. */
 const revocationCheckMs = 2_000;
 
-const askForNew = 'scan the code that Tandem shows on the computer';
-
 /** Lets in whom a person invited, and who was let in before. */
 export class Pairing {
   /** Called when a code was used: the next device needs another. */
@@ -42,7 +40,7 @@ export class Pairing {
   async admit(nonce: string, { key, signature, code }: Proof, name: string): Promise<Admission> {
     const publicKey = parseKey(key);
     if (!publicKey || !isSigned(publicKey, signature, statement(nonce, code))) {
-      return refused('not-paired', `its proof is not valid; ${askForNew}`);
+      return refused('not-paired', 'its proof is not valid');
     }
     const id = deviceId(key);
     if (this.#guests.has(id)) return { kind: 'admitted', device: id, isNew: false };
@@ -50,15 +48,16 @@ export class Pairing {
       await this.#devices.touch(id);
       return { kind: 'admitted', device: id, isNew: false };
     }
-    if (code === undefined) return refused('not-paired', `it is not paired; ${askForNew}`);
+    if (code === undefined)
+      return refused('not-paired', 'it brought no code, and is not known here');
     const verdict = this.codes.take(code);
     switch (verdict.kind) {
       case 'used':
-        return refused('code-expired', `its code has been used; ${askForNew}`);
+        return refused('code-expired', 'its code has been used');
       case 'expired':
-        return refused('code-expired', `its code is more than an hour old; ${askForNew}`);
+        return refused('code-expired', 'its code is more than an hour old');
       case 'unknown':
-        return refused('not-paired', `its code is none of this run; ${askForNew}`);
+        return refused('not-paired', 'its code is none of this run');
       case 'good':
         if (verdict.remembers) {
           await this.#devices.keep(id, name, key);
