@@ -78,7 +78,8 @@ function visit(
       });
       return connection;
     };
-    joinHost(origin, { join }, platform, { measured: (ways) => (measured = ways), lost: reject });
+    const all = { ...platform, fastest: undefined };
+    joinHost(origin, { join }, all, { measured: (ways) => (measured = ways), lost: reject });
   });
 }
 

@@ -8,7 +8,7 @@ function print(pairs: readonly { down: string; up: string }[]): string[] {
 }
 
 test('the ways that are open both ways are measured first, simplest first', () => {
-  expect(print(pairsOf(all, 'auto'))).toEqual([
+  expect(print(pairsOf(all))).toEqual([
     'websocket/websocket',
     'websockets/websockets',
     'https/https',
@@ -16,12 +16,10 @@ test('the ways that are open both ways are measured first, simplest first', () =
 });
 
 test('what is not open is no choice', () => {
-  expect(print(pairsOf(new Set(['get', 'post']), 'auto'))).toEqual(['https/https']);
+  expect(print(pairsOf(new Set(['get', 'post'])))).toEqual(['https/https']);
   // Of three WebSockets two: fewer lanes than the other end counts on.
-  expect(print(pairsOf(new Set(['ws-0', 'ws-1']), 'auto'))).toEqual(['websocket/websocket']);
-  expect(print(pairsOf(new Set(['ws-0', 'get']), 'auto'))).toEqual(['websocket/websocket']);
-  expect(print(pairsOf(all, 'https'))).toEqual(['https/https']);
-  expect(print(pairsOf(new Set(['get', 'post']), 'websocket'))).toEqual(['https/https']);
+  expect(print(pairsOf(new Set(['ws-0', 'ws-1'])))).toEqual(['websocket/websocket']);
+  expect(print(pairsOf(new Set(['ws-0', 'get'])))).toEqual(['websocket/websocket']);
   expect(isOpen({ down: 'https', up: 'websocket' }, new Set(['ws-0', 'get']))).toBe(true);
   expect(isOpen({ down: 'websocket', up: 'https' }, new Set(['ws-0', 'get']))).toBe(false);
 });

@@ -1,4 +1,4 @@
-import { transports, type Transport, type TransportChoice } from './control';
+import { transports, type Transport } from './control';
 
 /** What carries each direction. */
 export interface Pair {
@@ -31,16 +31,9 @@ export function isOpen({ down, up }: Pair, open: ReadonlySet<string>): boolean {
   return [...lanesOf(down, 'down'), ...lanesOf(up, 'up')].every((name) => open.has(name));
 }
 
-/**
- * The same way down and up, for each that these open lanes allow, simplest first; of a choice that
- * can't be had, all.
- */
-export function pairsOf(open: ReadonlySet<string>, choice: TransportChoice): Pair[] {
-  const pairs = transports
-    .map((way) => ({ down: way, up: way }))
-    .filter((pair) => isOpen(pair, open));
-  const chosen = pairs.filter(({ down }) => down === choice);
-  return chosen.length > 0 ? chosen : pairs;
+/** The same way down and up, for each that these open lanes allow, simplest first. */
+export function pairsOf(open: ReadonlySet<string>): Pair[] {
+  return transports.map((way) => ({ down: way, up: way })).filter((pair) => isOpen(pair, open));
 }
 
 /** What was fastest down with what was fastest up; undefined where that is one and the same. */

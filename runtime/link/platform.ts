@@ -3,6 +3,8 @@
  * Browsers' own types fit, and so do those of the `ws` package.
  */
 
+import type { Transport } from './control';
+
 export interface WebSocketLike {
   binaryType: string;
   readonly readyState: number;
@@ -34,6 +36,8 @@ export interface RequestLike {
 }
 
 export interface LinkPlatform {
+  /** The way that is the fastest wherever this runs; undefined where it is to be measured. */
+  readonly fastest?: Transport | undefined;
   webSocket(url: string): WebSocketLike;
   /** Undefined where there are WebSockets alone. A body is sent as it is, a GET has none. */
   readonly request?: (url: string, body?: readonly Uint8Array<ArrayBuffer>[]) => RequestLike;

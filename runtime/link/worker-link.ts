@@ -88,26 +88,26 @@ export class WorkerLink {
   }
 
   async #choose(choice: TransportChoice, known: LinkFacts | undefined): Promise<void> {
-    const best = (known && (await this.#reopen(known))) ?? (await this.#measure(choice));
+    const asked = choice === 'auto' ? this.#platform.fastest : choice;
+    const taken = known ?? (asked && { down: asked, up: asked });
+    // What was fastest before, or is asked for, is taken as it is.
+    const best = (taken && (await this.#reopen(taken))) ?? (await this.#measure());
     if (!best || !this.link.isOpen) return;
     this.#use(best);
     this.#say({ type: 'measured' });
     this.#dropIdleLanes(best);
   }
 
-  /** What was chosen before, where its lanes open. */
-  async #reopen(known: LinkFacts): Promise<LinkFacts | undefined> {
-    await this.#openFurther(lanesOfPair(known));
-    return isOpen(known, this.#opened) ? known : undefined;
+  /** The same, where its lanes open. */
+  async #reopen(facts: LinkFacts): Promise<LinkFacts | undefined> {
+    await this.#openFurther(lanesOfPair(facts));
+    return isOpen(facts, this.#opened) ? facts : undefined;
   }
 
-  async #measure(choice: TransportChoice): Promise<LinkFacts | undefined> {
+  async #measure(): Promise<LinkFacts | undefined> {
     await this.#openFurther(new Set([...webSocketNames, 'get', 'post']));
     if (!this.link.isOpen) return undefined;
-    const pairs = pairsOf(this.#opened, choice);
-    // What was asked for is taken as it is.
-    const asked = pairs.find(({ down }) => down === choice);
-    if (asked) return asked;
+    const pairs = pairsOf(this.#opened);
     const measured = await this.#measurement.measure(pairs);
     this.#handlers.measured?.(measured);
     return fastest(measured) ?? pairs[0];

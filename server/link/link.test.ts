@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { LinkFacts, TransportChoice } from '../../runtime/link/control';
+import type { LinkPlatform } from '../../runtime/link/platform';
 import { maxRecordBytes } from '../../runtime/link/record';
 import { HostUnreachableError, WorkerLink } from '../../runtime/link/worker-link';
 import { Connection } from '../../runtime/protocol/connection';
@@ -138,7 +139,10 @@ interface Joined {
   readonly facts: () => LinkFacts | undefined;
 }
 
-async function join(options: HostOptions = {}, platform = nodePlatform()): Promise<Joined> {
+/** A browser's, which doesn't know what is fastest. */
+const measuringPlatform = (): LinkPlatform => ({ ...nodePlatform(), fastest: undefined });
+
+async function join(options: HostOptions = {}, platform = measuringPlatform()): Promise<Joined> {
   const hostEnd = new End();
   const workerEnd = new End();
   let accepted: (side: { hostSide: Joined['hostSide']; channel: WorkerChannel }) => void;
@@ -316,7 +320,7 @@ test('a device that comes back has the transport that was measured, at once', as
   await first.hostEnd.closed;
 
   let measured = 0;
-  const platform = nodePlatform();
+  const platform = measuringPlatform();
   const back = await join(
     { host: first.host },
     { ...platform, now: () => (measured++, platform.now()) },
@@ -337,6 +341,21 @@ test('a device that comes back has the transport that was measured, at once', as
   );
   await third.channel.settle('phone');
   expect(measured).toBeGreaterThan(0);
+});
+
+test('a worker in Node takes one WebSocket and measures nothing, where it is not blocked', async () => {
+  let numProbes = 0;
+  const counting = (): LinkPlatform => {
+    const platform = nodePlatform();
+    return { ...platform, now: () => (numProbes++, platform.now()) };
+  };
+  const { channel } = await join({}, counting());
+  expect(await channel.settle('node')).toEqual({ down: 'websocket', up: 'websocket' });
+  expect(numProbes).toBe(0);
+  const asked = await join({ choice: 'websockets' }, counting());
+  expect(await asked.channel.settle('node')).toEqual({ down: 'websockets', up: 'websockets' });
+  const blocked = await join({ blocksWebSockets: true }, counting());
+  expect(await blocked.channel.settle('node')).toMatchObject({ down: 'https', up: 'https' });
 });
 
 test('where WebSockets are blocked the link goes over requests', async () => {

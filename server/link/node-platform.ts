@@ -19,6 +19,8 @@ const zeroMask = (key: Uint8Array): void => void key.fill(0);
 /** What a worker in Node reaches the host by. Not fetch: it knows no authority but the system's. */
 export function nodePlatform(options: NodePlatformOptions = {}): LinkPlatform {
   return {
+    // Once two processes have measured all ways, V8 collects so often that tensors take longer.
+    fastest: 'websocket',
     webSocket: (url) =>
       new WebSocket(url, {
         ...options,
