@@ -6,8 +6,11 @@ import { Sequencer } from './sequencer';
 /** One of the ways between the two ends: a WebSocket, or one direction over HTTPS requests. */
 export interface Lane {
   readonly name: string;
-  /** Hands over a record; it may throw where the lane is gone. */
-  send(record: Uint8Array<ArrayBuffer>): void;
+  /**
+   * Hands over a record; it may throw where the lane is gone.
+   * @param sent called, where the lane can tell, when the record's memory may be written again
+   */
+  send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void;
   /** Bytes that were handed over and have not left yet. */
   bufferedAmount(): number;
   close(code: number, reason: string): void;
@@ -40,7 +43,8 @@ export class Link implements Socket {
   readonly #lanes = new Map<string, Lane>();
   readonly #sequencer: Sequencer;
   /** What was said before there was a lane. */
-  readonly #waiting: Uint8Array<ArrayBuffer>[] = [];
+  readonly #waiting: { readonly record: Uint8Array<ArrayBuffer>; readonly sent?: () => void }[] =
+    [];
   #out: readonly Lane[] = [];
   /** Names of the lanes that the other end sends on. */
   #in: readonly string[] = [];
@@ -80,7 +84,7 @@ export class Link implements Socket {
   use(out: readonly string[], incoming: readonly string[]): void {
     this.#out = this.find(out);
     this.#in = incoming;
-    for (const record of this.#waiting.splice(0)) this.#send(record);
+    for (const { record, sent } of this.#waiting.splice(0)) this.#send(record, sent);
   }
 
   /** The lanes of these names. Throws ProtocolError `unexpected` where none is there. */
@@ -98,8 +102,8 @@ export class Link implements Socket {
     this.#enqueue('text', encoder.encode(message));
   }
 
-  sendBinary(message: Uint8Array<ArrayBuffer>): void {
-    this.#enqueue('frame', message);
+  sendBinary(message: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+    this.#enqueue('frame', message, sent);
   }
 
   bufferedAmount(): number {
@@ -110,7 +114,7 @@ export class Link implements Socket {
   sendNote(record: Uint8Array<ArrayBuffer>): void {
     const [lane] = this.#out;
     if (lane) lane.send(record);
-    else this.#waiting.push(record);
+    else this.#waiting.push({ record });
   }
 
   /** Takes a record that a lane brought. */
@@ -160,25 +164,25 @@ export class Link implements Socket {
     this.#lanes.clear();
   }
 
-  #enqueue(kind: RecordKind, body: Uint8Array<ArrayBuffer>): void {
+  #enqueue(kind: RecordKind, body: Uint8Array<ArrayBuffer>, sent?: () => void): void {
     if (this.#closed) return;
     if (this.#sequence > maxSequence) {
       this.fail(new ConnectionClosedError('the link has carried 2^32 messages; a new one begins'));
       return;
     }
     const record = encodeRecord({ kind, sequence: this.#sequence++, body });
-    if (this.#out.length === 0) this.#waiting.push(record);
-    else this.#send(record);
+    if (this.#out.length === 0) this.#waiting.push({ record, ...(sent && { sent }) });
+    else this.#send(record, sent);
   }
 
   /** On the lane that has the least to send. */
-  #send(record: Uint8Array<ArrayBuffer>): void {
+  #send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void {
     let best: Lane | undefined;
     let least = Infinity;
     for (const lane of this.#out) {
       const amount = lane.bufferedAmount();
       if (amount < least) [best, least] = [lane, amount];
     }
-    best?.send(record);
+    best?.send(record, sent);
   }
 }

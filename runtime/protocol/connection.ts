@@ -5,7 +5,8 @@ import type { WireTensor } from './frame';
 /** The part of a WebSocket that both ends need. */
 export interface Socket {
   sendText(message: string): void;
-  sendBinary(message: Uint8Array<ArrayBuffer>): void;
+  /** @param sent called, where the socket can tell, when the memory may be written again */
+  sendBinary(message: Uint8Array<ArrayBuffer>, sent: () => void): void;
   /** Bytes that it wants free before a binary message, in the message's own memory; 0 by default. */
   readonly headroom?: number;
   /** The longest chunk of the pipeline class to send over it; 512 KiB by default. */
@@ -69,9 +70,9 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
     this.#parse = parse;
     this.#handlers = handlers;
     this.#sender = new FrameSender({
-      send: (message) => {
+      send: (message, sent) => {
         this.bytesSent += message.byteLength;
-        socket.sendBinary(message);
+        socket.sendBinary(message, sent);
       },
       bufferedAmount: () => socket.bufferedAmount(),
       headroom: socket.headroom ?? 0,

@@ -3,6 +3,7 @@ import { Assembler, defaultMaxTensorBytes } from './assembler';
 import { ProtocolError } from './error';
 import { decodeFrame, describeAddress, encodeFrame, tensorBytes } from './frame';
 import type { FrameKind, WireTensor } from './frame';
+import { MessageMemory } from './message-memory';
 
 /*
  * Flow control. Each direction of a connection has two classes of traffic with credit of their
@@ -45,8 +46,11 @@ interface QueuedTensor {
 }
 
 export interface FrameSenderOptions {
-  /** Hands one binary message to the socket; it may throw where the socket is gone. */
-  readonly send: (message: Uint8Array<ArrayBuffer>) => void;
+  /**
+   * Hands one binary message to the socket; it may throw where the socket is gone. `sent` is to be
+   * called, if ever, when the message's memory may be written again.
+   */
+  readonly send: (message: Uint8Array<ArrayBuffer>, sent: () => void) => void;
   /**
    * Bytes that the socket has not sent yet. With it, the sender stops above `maxBufferedBytes`,
    * until the owner calls `pump` or credit comes.
@@ -69,7 +73,8 @@ export interface FrameSenderOptions {
  * in the order of the calls. So a gradient waits for at most one chunk of a checkpoint.
  */
 export class FrameSender {
-  readonly #send: (message: Uint8Array<ArrayBuffer>) => void;
+  readonly #send: FrameSenderOptions['send'];
+  readonly #memory = new MessageMemory();
   readonly #bufferedAmount: () => number;
   readonly #maxBufferedBytes: number;
   readonly #headroom: number;
@@ -164,7 +169,8 @@ export class FrameSender {
     let message: Uint8Array<ArrayBuffer>;
     try {
       const payload = bytes.subarray(sentBytes, end);
-      message = encodeFrame({ ...tensor, byteOffset: sentBytes, payload }, this.#headroom);
+      const claim = (bytes: number): ArrayBuffer => this.#memory.take(bytes);
+      message = encodeFrame({ ...tensor, byteOffset: sentBytes, payload }, this.#headroom, claim);
     } catch (error) {
       // Fails at a tensor's first chunk if at all, so the receiver has nothing unfinished.
       queue.shift();
@@ -174,7 +180,7 @@ export class FrameSender {
     this.#credit[trafficClass] -= end - sentBytes;
     next.sentBytes = end;
     try {
-      this.#send(message);
+      this.#send(message, () => this.#memory.giveBack(message.buffer));
     } catch (error) {
       this.close(error instanceof Error ? error : new Error(String(error)));
       return false;

@@ -84,8 +84,13 @@ export function describeAddress({ kind, step, microBatch, tensorId }: TensorAddr
  * One message for the socket; the payload is copied once. Throws {@link ProtocolError} for the
  * fields that {@link decodeFrame} would refuse.
  * @param headroom bytes to leave free before the message in its memory
+ * @param claim gives that memory, of any values
  */
-export function encodeFrame(frame: Frame, headroom = 0): Uint8Array<ArrayBuffer> {
+export function encodeFrame(
+  frame: Frame,
+  headroom = 0,
+  claim = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes),
+): Uint8Array<ArrayBuffer> {
   checkFrame(frame);
   for (const number of ['step', 'microBatch', 'tensorId'] as const) {
     if (!isU32(frame[number])) {
@@ -97,8 +102,9 @@ export function encodeFrame(frame: Frame, headroom = 0): Uint8Array<ArrayBuffer>
   }
   const { shape, payload } = frame;
   const payloadStart = headerBytes(shape.length);
-  const memory = new ArrayBuffer(headroom + payloadStart + payload.length);
+  const memory = claim(headroom + payloadStart + payload.length);
   const message = new Uint8Array(memory, headroom);
+  message.fill(0, fixedHeaderBytes, payloadStart);
   const header = new DataView(memory, headroom, payloadStart);
   header.setUint32(0, magic, true);
   header.setUint8(4, protocolVersion);

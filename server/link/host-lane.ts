@@ -37,8 +37,12 @@ export class WebSocketHostLane implements Lane {
     });
   }
 
-  send(record: Uint8Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(record, this.#drained);
+  send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(record, () => {
+      sent?.();
+      this.#drained();
+    });
   }
 
   bufferedAmount(): number {
@@ -70,8 +74,12 @@ export class ResponseHostLane implements Lane {
     response.on('close', () => lost(this, new Error('its response ended')));
   }
 
-  send(record: Uint8Array<ArrayBuffer>): void {
-    if (!this.#response.writableEnded) this.#response.write(record, this.#drained);
+  send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+    if (this.#response.writableEnded) return;
+    this.#response.write(record, () => {
+      sent?.();
+      this.#drained();
+    });
   }
 
   bufferedAmount(): number {

@@ -134,8 +134,8 @@ export class HostLink implements WorkerChannel {
     this.#link.sendText(message);
   }
 
-  sendBinary(message: Uint8Array<ArrayBuffer>): void {
-    this.#link.sendBinary(message);
+  sendBinary(message: Uint8Array<ArrayBuffer>, sent: () => void): void {
+    this.#link.sendBinary(message, sent);
   }
 
   bufferedAmount(): number {

@@ -49,8 +49,12 @@ export class PlainChannel implements WorkerChannel {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
   }
 
-  sendBinary(message: Uint8Array<ArrayBuffer>): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message, this.#drained);
+  sendBinary(message: Uint8Array<ArrayBuffer>, sent: () => void): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(message, () => {
+      sent();
+      this.#drained();
+    });
   }
 
   bufferedAmount(): number {
