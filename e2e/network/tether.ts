@@ -7,10 +7,12 @@ import type { DriverPlace } from '../webkit/web-driver';
 import { TetheredPair } from './namespaces';
 
 /*
- * Between two engines float32 rounds in two ways; at this rate that stays far below what a wrong
- * batch or a wrong weight would do.
+ * Between two engines float32 rounds in two ways, and steps make more of it. At this rate a state
+ * of another step shows in the end; gradients that came as zeros show in the first steps alone,
+ * where they change the loss by 6e-6 and more, and the rounding by 3e-7.
  */
 const tolerance = 1e-3;
+const firstSteps = { count: 4, tolerance: 2e-6 };
 const run = [
   ...['train', '--data', 'shapes', '--model', 'resnet20', '--seed', '7', '--json'],
   ...['--batch', '16', '--micro-batch', '4', '--lr', '0.0001', '--lr-schedule', 'constant'],
@@ -68,7 +70,8 @@ export class Tether {
     const alone = trainResultOf(await runTandem(this.folder, ...run, ...steps));
     alone.losses.forEach((loss, index) => {
       const got = losses[index] ?? Number.NaN;
-      expect(Math.abs(got - loss) / loss, `step ${index + 1}`).toBeLessThan(tolerance);
+      const limit = index < firstSteps.count ? firstSteps.tolerance : tolerance;
+      expect(Math.abs(got - loss) / loss, `step ${index + 1}`).toBeLessThan(limit);
     });
   }
 }
