@@ -50,11 +50,8 @@ export class Trainer {
   #rollbacks = 0;
   #stepsReplayed = 0;
   #stopping = false;
-  #reportStop: () => void = () => undefined;
-  /** Resolves when the run is to end: nobody waits for a device any more. */
-  readonly #stopped = new Promise<undefined>((resolve) => {
-    this.#reportStop = () => resolve(undefined);
-  });
+  /** Ends the wait for a device, while there is one. */
+  #stopWaiting: (() => void) | undefined;
 
   constructor(options: TrainerOptions) {
     const { config, pool, events, start, evaluatedStep } = options;
@@ -70,7 +67,7 @@ export class Trainer {
   /** Ends the run after the step that is under way. */
   stop(): void {
     this.#stopping = true;
-    this.#reportStop();
+    this.#stopWaiting?.();
   }
 
   /** Runs to the end; the last checkpoint holds the state after the last whole step. */
@@ -120,8 +117,27 @@ export class Trainer {
     const first = this.#candidates.first();
     const formed = this.#form(first, this.#snapshots.newest);
     if (first.workers.length === 0) return formed;
-    await Promise.race([formed, this.#stopped]);
+    await this.#unlessStopped(formed);
     if (!this.#formation) throw new Error('stopped before the workers had their stages ready');
+  }
+
+  /**
+   * Undefined when the run is to end meanwhile. Not a race with a promise that lasts as long as the
+   * run: that one would hold whatever has won, and with it workers that are long gone.
+   */
+  async #unlessStopped<Result>(waiting: Promise<Result>): Promise<Result | undefined> {
+    if (this.#stopping) {
+      waiting.catch(() => undefined);
+      return undefined;
+    }
+    const stopped = new Promise<undefined>((resolve) => {
+      this.#stopWaiting = () => resolve(undefined);
+    });
+    try {
+      return await Promise.race([waiting, stopped]);
+    } finally {
+      this.#stopWaiting = undefined;
+    }
   }
 
   /** One thing at a time, between two steps: what is due, the end, or another step. */
@@ -153,7 +169,7 @@ export class Trainer {
   async #takeIn(waits: boolean): Promise<void> {
     const { workers, pipeline } = this.#running;
     const next = this.#candidates.next(workers, this.#stateStep, waits);
-    const candidate = await (waits ? Promise.race([next, this.#stopped]) : next);
+    const candidate = await (waits ? this.#unlessStopped(next) : next);
     if (!candidate) return;
     for (const worker of candidate.newcomers) {
       this.#options.events.notice(
