@@ -10,7 +10,7 @@ import { blocked, memory, type Blocked, type LaidOut } from './layout';
 import type { ModelBuilder, Value } from './model-builder';
 import { combinations, gather, reshape, slice } from './operators';
 
-/** The blocked convolution computes several pixels of a row at once, those at its ends one by one. */
+/** The blocked convolution computes several pixels of a row at once, those at its ends singly. */
 const narrow = 8;
 
 /** Whether the pictures gain by standing in one row: 512 channels of 7 x 7 take a quarter less. */
