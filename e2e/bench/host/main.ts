@@ -7,6 +7,7 @@ import { maxRelativeError } from './compare';
 import { Contestant, ContestantError } from './contestant';
 import { forwardFlops, trainingFlops } from './flops';
 import { Materials } from './materials';
+import { missedTargets, type Beside } from './targets';
 import type { Taken } from './work';
 
 /*
@@ -36,6 +37,8 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: String(defaultNumThreads()) },
     rounds: { type: 'string', default: '5' },
     quick: { type: 'boolean', default: false },
+    // Fails where a target is missed.
+    targets: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -73,18 +76,22 @@ async function bench(): Promise<void> {
       report(`front stage up to ${end}, training step`, times, trainingFlops({ ...whole, end }));
     }
 
-    for (const end of changedCuts) await reportChange(contestants.blocked, materials, end);
+    const cutSteps: number[] = [];
+    for (const end of changedCuts) {
+      cutSteps.push(await reportChange(contestants.blocked, materials, end));
+    }
 
-    if (!options.json) return;
-    const result = {
-      threads: numThreads,
-      variant,
+    const figures = {
       training: beside('blocked', training.clock),
       inference: beside('blocked', inference.clock),
       fallback: beside('standard', training.clock),
       rssMb: { ours: round(peaks.blocked.mb), torch: round(peaks.default.mb) },
-      maxRelError,
     };
+    const missed = options.targets ? missedTargets({ ...figures, cutSteps }) : [];
+    for (const line of missed) say(`missed: ${line}`);
+    if (missed.length > 0) process.exitCode = 1;
+    if (!options.json) return;
+    const result = { threads: numThreads, variant, ...figures, maxRelError };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } finally {
     if (contestants) stopAll(contestants);
@@ -144,15 +151,18 @@ async function load(contestants: Contestants, materials: Materials, end: string 
 /**
  * What it takes to move the front stage's end, in the first step too: the new graphs are compiled
  * while the weights are on their way, and those of the stage before are kept.
+ * @returns its share of a step
  */
-async function reportChange(one: Contestant, materials: Materials, end: string): Promise<void> {
+async function reportChange(one: Contestant, materials: Materials, end: string): Promise<number> {
   const work = { end, samples, imageSize, exact: false };
   const { ms: loadMs } = await one.ask(materials.load(work));
   const { ms: firstMs } = await one.ask({ kind: 'train' });
   const { ms: stepMs } = await one.ask({ kind: 'train' });
   const changeMs = loadMs + Math.max(firstMs - stepMs, 0);
-  const steps = (changeMs / stepMs).toFixed(2);
-  say(`cut moved to ${end}: ${round(changeMs)} ms, ${steps} of a step of ${round(stepMs)} ms`);
+  const steps = changeMs / stepMs;
+  const share = `${steps.toFixed(2)} of a step of ${round(stepMs)} ms`;
+  say(`cut moved to ${end}: ${round(changeMs)} ms, ${share}`);
+  return steps;
 }
 
 /** Milliseconds; the first round, in which memory is claimed and code compiled, doesn't count. */
@@ -200,7 +210,7 @@ function report(what: string, { clock: times, processor }: Medians, flops: numbe
   }
 }
 
-function beside(ours: Name, times: Times): object {
+function beside(ours: Name, times: Times): Beside {
   return {
     ms: round(times[ours]),
     torchDefaultMs: round(times.default),
