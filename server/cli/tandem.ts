@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { Command, CommanderError, Option } from 'commander';
 import { CutError } from '../../runtime/model/cut';
 import { caseSets } from '../../runtime/verify/case-set';
+import { expectTensors } from '../collector';
 import { RunFolderError } from '../coordinator/run-folder';
 import { engineChoices } from '../engine/choose-engine';
 import { bench, type BenchOptions } from './bench';
@@ -22,6 +23,8 @@ import { worker, type WorkerCommandOptions } from './worker';
 /** 0 done, 1 failed, 2 wrong usage. */
 const failed = 1;
 const wrongUsage = 2;
+
+expectTensors();
 
 const program = new Command('tandem')
   .description('Trains ResNets on this computer and the phone plugged into it, as one pipeline.')

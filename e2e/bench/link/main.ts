@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
+import { expectTensors } from '../../../server/collector';
 import { findBrowser } from '../../../server/headless/find-browser';
 import { launchOptions } from '../../../server/headless/launch-options';
 import { whyNoWebKit } from '../../webkit/installation';
@@ -162,6 +163,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+expectTensors();
 bench().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
