@@ -3,6 +3,7 @@ import type { LinkPlatform } from '../../runtime/link/platform';
 /** What a page's Web Worker reaches the host by: WebSockets and requests. */
 export const browserPlatform: LinkPlatform = {
   webSocket: (url) => new WebSocket(url),
+  copiesAtSend: true,
   request: (url, body) => {
     const abort = new AbortController();
     const options: RequestInit = { cache: 'no-store', signal: abort.signal };

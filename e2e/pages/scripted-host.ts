@@ -96,6 +96,7 @@ function receive(channel: WorkerChannel, onJoin: (guest: Guest) => void): void {
   );
   channel.listen({
     receive: (message) => connection.receive(message),
+    place: (start) => connection.place(start),
     drained: () => connection.pump(),
     closed: (error) => connection.close(error),
   });

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { joined } from '../../runtime/protocol/pieces';
 import { decodeFrame } from '../../runtime/protocol/frame';
 import { decodeRecord } from '../../runtime/link/record';
 import { bytesOf } from '../../server/link/worker-channel';
@@ -84,7 +85,7 @@ function describe(bytes: Uint8Array): Omit<Passing, 'direction'> {
     return { what, step, microBatch };
   }
   if (kind !== 'text') return { what: 'link', step: undefined, microBatch: undefined };
-  const message = JSON.parse(Buffer.from(body).toString('utf8')) as {
+  const message = JSON.parse(new TextDecoder().decode(joined(body))) as {
     type: string;
     step?: number;
   };

@@ -20,6 +20,7 @@ const laneNames: Readonly<
   websocket: { down: ['ws-0'], up: ['ws-0'] },
   websockets: { down: webSocketNames, up: webSocketNames },
   https: { down: ['get'], up: ['post'] },
+  stream: { down: ['stream'], up: ['stream'] },
 };
 
 export function lanesOf(transport: Transport, direction: 'down' | 'up'): readonly string[] {

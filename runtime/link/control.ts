@@ -13,8 +13,8 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const bytesPerSecond = v.pipe(v.number(), v.minValue(0), v.finite());
 const laneName = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,16}$/));
 const lanes = v.pipe(v.array(laneName), v.minLength(1), v.maxLength(maxLanes));
-/** Simplest first. */
-export const transports = ['websocket', 'websockets', 'https'] as const;
+/** Simplest first; a stream is for programs, no page can open one. */
+export const transports = ['websocket', 'websockets', 'https', 'stream'] as const;
 const transport = v.picklist(transports);
 /** `auto` takes the fastest that works; another is taken wherever it works. */
 export const transportChoices = ['auto', ...transports] as const;

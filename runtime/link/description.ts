@@ -4,6 +4,7 @@ const names: Readonly<Record<Transport, string>> = {
   websocket: 'a WebSocket',
   websockets: 'several WebSockets',
   https: 'HTTPS requests',
+  stream: 'a stream of records',
 };
 
 /** `HTTPS requests down at 210 MB/s, a WebSocket up at 55 MB/s`; without rates before measuring. */

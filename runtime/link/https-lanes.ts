@@ -1,8 +1,8 @@
 import { ConnectionClosedError } from '../protocol/connection';
-import type { Lane } from './link';
+import { byteLength, type SendablePieces } from '../protocol/pieces';
+import type { Lane, LaneHandlers } from './link';
 import type { LinkPlatform, RequestLike } from './platform';
-import { RecordReader } from './record';
-import type { LaneHandlers } from './websocket-lane';
+import { RecordReader, type RecordHandlers } from './record';
 
 /** As many bytes a request carries at most, if they wait: Chromium is slow with less. */
 const batchBytes = 4 * 1024 * 1024;
@@ -11,6 +11,11 @@ const maxRequests = 2;
 /** After a request that broke before its answer; the host drops what it has already. */
 const retryDelaysMs = [100, 400];
 const goodbyeMs = 250;
+
+interface Queued {
+  readonly record: SendablePieces;
+  readonly sent?: () => void;
+}
 
 /** Records in the bodies of requests, from the worker to the host. */
 export class RequestLane implements Lane {
@@ -21,7 +26,7 @@ export class RequestLane implements Lane {
   readonly #platform: LinkPlatform;
   readonly #request: NonNullable<LinkPlatform['request']>;
   readonly #lost: (error: Error) => void;
-  readonly #queue: Uint8Array<ArrayBuffer>[] = [];
+  readonly #queue: Queued[] = [];
   #numPosting = 0;
   #bufferedBytes = 0;
   #closed = false;
@@ -42,10 +47,10 @@ export class RequestLane implements Lane {
     };
   }
 
-  send(record: Uint8Array<ArrayBuffer>): void {
+  send(record: SendablePieces, sent?: () => void): void {
     if (this.#closed) return;
-    this.#queue.push(record);
-    this.#bufferedBytes += record.length;
+    this.#queue.push({ record, ...(sent && { sent }) });
+    this.#bufferedBytes += byteLength(record);
     this.#flush();
   }
 
@@ -60,22 +65,23 @@ export class RequestLane implements Lane {
 
   #flush(): void {
     while (this.#numPosting < maxRequests && this.#queue.length > 0) {
-      const batch: Uint8Array<ArrayBuffer>[] = [];
+      const batch: Queued[] = [];
       let bytes = 0;
       while (bytes < batchBytes) {
-        const record = this.#queue.shift();
-        if (!record) break;
-        batch.push(record);
-        bytes += record.length;
+        const queued = this.#queue.shift();
+        if (!queued) break;
+        batch.push(queued);
+        bytes += byteLength(queued.record);
       }
       this.#numPosting++;
       void this.#post(batch, bytes);
     }
   }
 
-  async #post(batch: readonly Uint8Array<ArrayBuffer>[], bytes: number): Promise<void> {
+  async #post(batch: readonly Queued[], bytes: number): Promise<void> {
+    const body = batch.flatMap(({ record }) => record);
     for (const delayMs of [...retryDelaysMs, undefined]) {
-      const request = this.#request(this.#url, batch);
+      const request = this.#request(this.#url, body);
       try {
         const { ok, status } = await request.response;
         if (!ok) this.#lost(new ConnectionClosedError(`the host answered ${status}`));
@@ -85,11 +91,11 @@ export class RequestLane implements Lane {
           const why = error instanceof Error ? error.message : String(error);
           this.#lost(new ConnectionClosedError(`a request failed: ${why}`));
         } else await new Promise<void>((resolve) => this.#platform.after(delayMs, resolve));
-      } finally {
       }
     }
     this.#numPosting--;
     this.#bufferedBytes -= bytes;
+    for (const { sent } of batch) sent?.();
     this.#flush();
     this.onDrained();
   }
@@ -106,11 +112,11 @@ export class ResponseLane implements Lane {
     url: string,
     platform: LinkPlatform,
     request: NonNullable<LinkPlatform['request']>,
-    { take, lost }: LaneHandlers,
+    { take, place, lost }: LaneHandlers,
   ) {
     this.#platform = platform;
     this.#request = request(url);
-    this.#read((record) => take(this, record)).catch((error: unknown) => {
+    this.#read({ take: (record) => take(this, record), place }).catch((error: unknown) => {
       if (this.#closed) return;
       this.#closed = true;
       lost(this, error instanceof Error ? error : new Error(String(error)));
@@ -132,10 +138,10 @@ export class ResponseLane implements Lane {
     this.#platform.after(goodbyeMs, () => this.#request.abort());
   }
 
-  async #read(take: ConstructorParameters<typeof RecordReader>[0]): Promise<void> {
+  async #read(handlers: RecordHandlers): Promise<void> {
     const { ok, status, body } = await this.#request.response;
     if (!ok || !body) throw new ConnectionClosedError(`the host answered ${status}`);
-    const records = new RecordReader(take);
+    const records = new RecordReader(handlers);
     const reader = body.getReader();
     for (;;) {
       const { done, value } = await reader.read();

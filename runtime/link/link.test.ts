@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { byteLength, joined, type SendablePieces } from '../protocol/pieces';
 import { Link, type Lane } from './link';
 import { decodeRecord, encodeRecord } from './record';
 
@@ -13,10 +14,10 @@ class KeptLane implements Lane {
     this.name = name;
   }
 
-  send(record: Uint8Array): void {
-    const { sequence, body } = decodeRecord(record);
-    this.sent.push(`${sequence} ${new TextDecoder().decode(body)}`);
-    this.bytes += record.length;
+  send(record: SendablePieces): void {
+    const { sequence, body } = decodeRecord(joined(record));
+    this.sent.push(`${sequence} ${new TextDecoder().decode(joined(body))}`);
+    this.bytes += byteLength(record);
   }
 
   bufferedAmount(): number {
@@ -33,6 +34,7 @@ function open(): { link: Link; a: KeptLane; b: KeptLane; heard: string[]; errors
   const errors: string[] = [];
   const link = new Link({
     receive: (message) => void heard.push(String(message)),
+    place: () => undefined,
     note: (lane, { kind }) => void heard.push(`${kind} on ${lane.name}`),
     closed: ({ message }) => void errors.push(message),
   });
@@ -44,7 +46,7 @@ function open(): { link: Link; a: KeptLane; b: KeptLane; heard: string[]; errors
 
 function text(sequence: number, message: string): ReturnType<typeof decodeRecord> {
   const body = new TextEncoder().encode(message);
-  return decodeRecord(encodeRecord({ kind: 'text', sequence, body }));
+  return decodeRecord(joined(encodeRecord({ kind: 'text', sequence, body: [body] })));
 }
 
 test('what is said before there is a lane waits, and then goes where the least waits', () => {
@@ -65,7 +67,7 @@ test('lanes bring records in any order; what the link says of itself has none', 
   const { link, a, b, heard } = open();
   link.use(['a'], ['a', 'b']);
   link.take(b, text(1, 'second'));
-  link.take(b, { kind: 'control', sequence: 0, body: new Uint8Array() });
+  link.take(b, { kind: 'control', sequence: 0, body: [] });
   link.take(a, text(0, 'first'));
   expect(heard).toEqual(['control on b', 'first', 'second']);
 });
@@ -108,7 +110,7 @@ test('of lanes that the other end closed, the last one ends the link: a goodbye 
 test('an error of who listens ends the link with it, and later records are not heard', () => {
   const { link, a, errors, heard } = open();
   link.use(['a'], ['a']);
-  link.take(a, { kind: 'frame', sequence: 0, body: Uint8Array.of(1) });
+  link.take(a, { kind: 'frame', sequence: 0, body: [Uint8Array.of(1)] });
   expect(() => link.add(new KeptLane('a'))).toThrow("expected one lane 'a', got a second");
   expect(() => link.find(['c'])).toThrow('expected one of the lanes that are open (a, b), got c');
   link.fail(new Error('enough'));

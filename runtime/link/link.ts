@@ -1,6 +1,8 @@
 import { ConnectionClosedError, type Socket } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
-import { encodeRecord, recordHeaderBytes, type LinkRecord, type RecordKind } from './record';
+import type { Place } from '../protocol/flow';
+import { joined, type Pieces, type SendablePieces } from '../protocol/pieces';
+import { encodeRecord, type LinkRecord, type RecordKind } from './record';
 import { Sequencer } from './sequencer';
 
 /** One of the ways between the two ends: a WebSocket, or one direction over HTTPS requests. */
@@ -8,18 +10,31 @@ export interface Lane {
   readonly name: string;
   /**
    * Hands over a record; it may throw where the lane is gone.
-   * @param sent called, where the lane can tell, when the record's memory may be written again
+   * @param sent called when the lane does not read the record's memory any more
    */
-  send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void;
+  send(record: SendablePieces, sent?: () => void): void;
   /** Bytes that were handed over and have not left yet. */
   bufferedAmount(): number;
   close(code: number, reason: string): void;
 }
 
+/** Who takes what a lane brings, at either end. */
+export interface LaneHandlers {
+  readonly take: (lane: Lane, record: LinkRecord) => void;
+  /** Where the payload of a frame that begins like this goes, if it has a place. */
+  readonly place: (start: Uint8Array) => Place | undefined;
+  /** It ended, or brought what is no record; `wasClosed` where the other end closed it. */
+  readonly lost: (lane: Lane, error: Error, wasClosed?: boolean) => void;
+  /** It has room again. */
+  readonly drained: () => void;
+}
+
 /** Who gets what comes over the link, whichever lane brought it. */
 export interface LinkHandlers {
   /** A message of the connection, in order. */
-  receive(message: string | Uint8Array): void;
+  receive(message: string | Pieces): void;
+  /** Where the payload of a frame that begins like this goes, if it has a place. */
+  place(start: Uint8Array): Place | undefined;
   /** A record of the link itself, as it comes. Throwing closes the link with the error. */
   note(lane: Lane, record: LinkRecord): void;
   /** The link can't go on; called once. */
@@ -36,15 +51,12 @@ const maxSequence = 0xffff_ffff;
  * their numbers, so that it does not matter which lane brings them.
  */
 export class Link implements Socket {
-  /** Frames come with room for a record's header, so that none is copied. */
-  readonly headroom = recordHeaderBytes;
   readonly chunkBytes?: number;
   readonly #handlers: LinkHandlers;
   readonly #lanes = new Map<string, Lane>();
   readonly #sequencer: Sequencer;
   /** What was said before there was a lane. */
-  readonly #waiting: { readonly record: Uint8Array<ArrayBuffer>; readonly sent?: () => void }[] =
-    [];
+  readonly #waiting: { readonly record: SendablePieces; readonly sent?: () => void }[] = [];
   #out: readonly Lane[] = [];
   /** Names of the lanes that the other end sends on. */
   #in: readonly string[] = [];
@@ -57,7 +69,7 @@ export class Link implements Socket {
     if (chunkBytes !== undefined) this.chunkBytes = chunkBytes;
     this.#sequencer = new Sequencer(({ kind, body }) => {
       if (this.#closed) return;
-      handlers.receive(kind === 'text' ? decoder.decode(body) : body);
+      handlers.receive(kind === 'text' ? decoder.decode(joined(body)) : body);
     });
   }
 
@@ -99,10 +111,10 @@ export class Link implements Socket {
   }
 
   sendText(message: string): void {
-    this.#enqueue('text', encoder.encode(message));
+    this.#enqueue('text', [encoder.encode(message)]);
   }
 
-  sendBinary(message: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+  sendBinary(message: SendablePieces, sent?: () => void): void {
     this.#enqueue('frame', message, sent);
   }
 
@@ -111,10 +123,15 @@ export class Link implements Socket {
   }
 
   /** Sends a record of the link itself, behind what the lane has. */
-  sendNote(record: Uint8Array<ArrayBuffer>): void {
+  sendNote(record: SendablePieces): void {
     const [lane] = this.#out;
     if (lane) lane.send(record);
     else this.#waiting.push({ record });
+  }
+
+  /** Where the payload of a frame is to be put that a lane begins to bring. */
+  place(start: Uint8Array): Place | undefined {
+    return this.#closed ? undefined : this.#handlers.place(start);
   }
 
   /** Takes a record that a lane brought. */
@@ -164,7 +181,7 @@ export class Link implements Socket {
     this.#lanes.clear();
   }
 
-  #enqueue(kind: RecordKind, body: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+  #enqueue(kind: RecordKind, body: SendablePieces, sent?: () => void): void {
     if (this.#closed) return;
     if (this.#sequence > maxSequence) {
       this.fail(new ConnectionClosedError('the link has carried 2^32 messages; a new one begins'));
@@ -176,7 +193,7 @@ export class Link implements Socket {
   }
 
   /** On the lane that has the least to send. */
-  #send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void {
+  #send(record: SendablePieces, sent?: () => void): void {
     let best: Lane | undefined;
     let least = Infinity;
     for (const lane of this.#out) {

@@ -112,7 +112,7 @@ class Run {
   }
 
   #say(message: WorkerControl): void {
-    const body = encodeControl(message);
+    const body = [encodeControl(message)];
     this.#up[0]?.send(encodeRecord({ kind: 'control', sequence: 0, body }));
   }
 

@@ -3,7 +3,9 @@
  * Browsers' own types fit, and so do those of the `ws` package.
  */
 
+import type { SendablePieces } from '../protocol/pieces';
 import type { Transport } from './control';
+import type { Lane, LaneHandlers } from './link';
 
 export interface WebSocketLike {
   binaryType: string;
@@ -39,8 +41,12 @@ export interface LinkPlatform {
   /** The way that is the fastest wherever this runs; undefined where it is to be measured. */
   readonly fastest?: Transport | undefined;
   webSocket(url: string): WebSocketLike;
+  /** Whether a WebSocket has its own copy of a message when `send` returns, as a browser's has. */
+  readonly copiesAtSend: boolean;
   /** Undefined where there are WebSockets alone. A body is sent as it is, a GET has none. */
-  readonly request?: (url: string, body?: readonly Uint8Array<ArrayBuffer>[]) => RequestLike;
+  readonly request?: (url: string, body?: SendablePieces) => RequestLike;
+  /** Opens a socket that carries records alone; undefined in a browser, which has none. */
+  readonly stream?: (url: string, limitMs: number) => Promise<(handlers: LaneHandlers) => Lane>;
   /** Time in ms. */
   now(): number;
   /** Calls once after so many ms. */

@@ -1,4 +1,5 @@
 import { encodeFrame } from '../protocol/frame';
+import { byteLength, type SendablePieces } from '../protocol/pieces';
 import type { Lane } from './link';
 import { encodeRecord } from './record';
 
@@ -10,9 +11,9 @@ const smallestProbeBytes = 64 * 1024;
 const largestProbeBytes = 512 * 1024;
 
 /** Payloads of zeros in frames as tensors have them, one for each size. */
-const frames = new Map<number, Uint8Array<ArrayBuffer>>();
+const frames = new Map<number, SendablePieces>();
 
-function probeFrame(bytes: number): Uint8Array<ArrayBuffer> {
+function probeFrame(bytes: number): SendablePieces {
   const known = frames.get(bytes);
   if (known) return known;
   const frame = encodeFrame({
@@ -69,11 +70,12 @@ export class ProbeSender {
     const ideal = this.#windowBytes / 8;
     const bytes = Math.min(Math.max(ideal, smallestProbeBytes), largestProbeBytes);
     const body = probeFrame(2 ** Math.floor(Math.log2(bytes)));
-    while (!this.#stopped && this.#outstandingBytes + body.length <= this.#windowBytes) {
+    const count = byteLength(body);
+    while (!this.#stopped && this.#outstandingBytes + count <= this.#windowBytes) {
       const lane = this.#lanes.reduce((least, other) =>
         other.bufferedAmount() < least.bufferedAmount() ? other : least,
       );
-      this.#outstandingBytes += body.length;
+      this.#outstandingBytes += count;
       lane.send(encodeRecord({ kind: 'probe', sequence: this.#run, body }));
     }
   }

@@ -1,5 +1,7 @@
 import { ProtocolError } from '../protocol/error';
-import { maxFrameBytes } from '../protocol/frame';
+import type { Place } from '../protocol/flow';
+import { maxFrameBytes, maxFrameHeaderBytes } from '../protocol/frame';
+import { byteLength, joined, type Pieces, type SendablePieces } from '../protocol/pieces';
 
 /*
  * What travels on a lane of a link is a record: one message of the connection, or one of the link
@@ -16,41 +18,33 @@ import { maxFrameBytes } from '../protocol/frame';
 const kinds = ['text', 'frame', 'control', 'probe'] as const;
 export type RecordKind = (typeof kinds)[number];
 
-export interface LinkRecord {
+interface RecordFields {
   readonly kind: RecordKind;
   /** Counts the `text` and `frame` records of one direction from 0; 0 for the other kinds. */
   readonly sequence: number;
-  readonly body: Uint8Array;
 }
 
-export const recordHeaderBytes = 16;
+export interface LinkRecord extends RecordFields {
+  readonly body: Pieces;
+}
+
+const recordHeaderBytes = 16;
 /** The longest body: control messages and frames share this bound. */
 const maxBodyBytes = maxFrameBytes;
 export const maxRecordBytes = recordHeaderBytes + maxBodyBytes;
 
-/**
- * The record as one piece of memory. A body with {@link recordHeaderBytes} of room before it in
- * its buffer, which its owner must not need any more, stays where it is; any other is copied.
- */
-export function encodeRecord({ kind, sequence, body }: LinkRecord): Uint8Array<ArrayBuffer> {
-  const record = withRoomBefore(body);
-  const header = new DataView(record.buffer, record.byteOffset, recordHeaderBytes);
-  header.setUint32(0, body.length, true);
+/** The record's header with those of its body, and the last piece of the body as it is. */
+export function encodeRecord({
+  kind,
+  sequence,
+  body,
+}: RecordFields & { readonly body: SendablePieces }): SendablePieces {
+  const headers = joined([new Uint8Array(recordHeaderBytes), ...body.slice(0, -1)]);
+  const header = new DataView(headers.buffer);
+  header.setUint32(0, byteLength(body), true);
   header.setUint32(4, sequence, true);
   header.setUint32(8, kinds.indexOf(kind) + 1, true);
-  header.setUint32(12, 0, true);
-  return record;
-}
-
-function withRoomBefore(body: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, length } = body;
-  // Exactly as much: what is before a body by chance may belong to somebody else.
-  if (byteOffset === recordHeaderBytes && buffer instanceof ArrayBuffer) {
-    return new Uint8Array(buffer, 0, recordHeaderBytes + length);
-  }
-  const record = new Uint8Array(recordHeaderBytes + length);
-  record.set(body, recordHeaderBytes);
-  return record;
+  return [headers, ...body.slice(-1)];
 }
 
 /** The record that a message is; its body is a view. Throws ProtocolError `bad-record`. */
@@ -63,12 +57,10 @@ export function decodeRecord(message: Uint8Array): LinkRecord {
   if (body.length !== bodyBytes) {
     throw badRecord(`a body of ${bodyBytes} bytes`, `${body.length}`);
   }
-  return { ...fields, body };
+  return { ...fields, body: [body] };
 }
 
-function decodeHeader(
-  bytes: Uint8Array,
-): Pick<LinkRecord, 'kind' | 'sequence'> & { readonly bodyBytes: number } {
+function decodeHeader(bytes: Uint8Array): RecordFields & { readonly bodyBytes: number } {
   const header = new DataView(bytes.buffer, bytes.byteOffset, recordHeaderBytes);
   const bodyBytes = header.getUint32(0, true);
   const sequence = header.getUint32(4, true);
@@ -82,60 +74,90 @@ function decodeHeader(
   return { kind, sequence, bodyBytes };
 }
 
-/** Cuts a stream of bytes into records; each body is copied once, into memory of its own. */
-export class RecordReader {
-  readonly #take: (record: LinkRecord) => void;
-  readonly #header = new Uint8Array(recordHeaderBytes);
-  #headerFilled = 0;
-  #fields: Pick<LinkRecord, 'kind' | 'sequence'> | undefined;
-  #body = new Uint8Array(0);
-  #bodyFilled = 0;
+/** Who takes what a stream brings. */
+export interface RecordHandlers {
+  readonly take: (record: LinkRecord) => void;
+  /** Where the payload of a frame goes that begins like this; it gets memory of its own if not. */
+  readonly place?: (start: Uint8Array) => Place | undefined;
+}
 
-  constructor(take: (record: LinkRecord) => void) {
-    this.#take = take;
+/** A record of which the header has come. */
+interface Begun {
+  readonly fields: RecordFields;
+  readonly bodyBytes: number;
+  /** What the body will be. */
+  readonly body: Pieces;
+}
+
+/** Cuts a stream of bytes into records; each byte is copied once, to where it is to be. */
+export class RecordReader {
+  readonly #handlers: RecordHandlers;
+  readonly #header = new Uint8Array(recordHeaderBytes);
+  #record: Begun | undefined;
+  /** What is being filled: a header, the start of a frame, or the rest of a body. */
+  #target = this.#header;
+  #filled = 0;
+
+  constructor(handlers: RecordHandlers) {
+    this.#handlers = handlers;
   }
 
   /** Whether the last record is whole; what ends elsewhere was cut. */
   get isBetweenRecords(): boolean {
-    return this.#headerFilled === 0;
+    return !this.#record && this.#filled === 0;
   }
 
   /** Takes the next piece of the stream, cut anywhere. Throws ProtocolError `bad-record`. */
   push(piece: Uint8Array): void {
-    let rest = piece;
-    while (rest.length > 0) {
-      rest = this.#fields ? this.#fillBody(rest) : this.#fillHeader(rest);
+    let at = 0;
+    while (at < piece.length) {
+      const count = Math.min(this.#target.length - this.#filled, piece.length - at);
+      const isAll = count === piece.length;
+      this.#target.set(isAll ? piece : piece.subarray(at, at + count), this.#filled);
+      this.#filled += count;
+      at += count;
+      while (this.#filled === this.#target.length) this.#next();
     }
   }
 
-  #fillHeader(piece: Uint8Array): Uint8Array {
-    const count = Math.min(recordHeaderBytes - this.#headerFilled, piece.length);
-    this.#header.set(piece.subarray(0, count), this.#headerFilled);
-    this.#headerFilled += count;
-    if (this.#headerFilled === recordHeaderBytes) {
-      const { bodyBytes, ...fields } = decodeHeader(this.#header);
-      this.#fields = fields;
-      this.#body = new Uint8Array(bodyBytes);
-      this.#bodyFilled = 0;
-      this.#completeBody();
+  /** What was being filled is full: goes on with what is behind it. */
+  #next(): void {
+    const record = this.#record;
+    if (!record) this.#begin();
+    else if (byteLength(record.body) < record.bodyBytes) this.#placeRest(record);
+    else {
+      this.#record = undefined;
+      this.#fill(this.#header);
+      this.#handlers.take({ ...record.fields, body: record.body });
     }
-    return piece.subarray(count);
   }
 
-  #fillBody(piece: Uint8Array): Uint8Array {
-    const count = Math.min(this.#body.length - this.#bodyFilled, piece.length);
-    this.#body.set(piece.subarray(0, count), this.#bodyFilled);
-    this.#bodyFilled += count;
-    this.#completeBody();
-    return piece.subarray(count);
+  #begin(): void {
+    const { bodyBytes, ...fields } = decodeHeader(this.#header);
+    // A frame's header first: it tells where the payload goes.
+    const isPlaced = fields.kind === 'frame' && this.#handlers.place !== undefined;
+    const bytes = isPlaced ? Math.min(bodyBytes, maxFrameHeaderBytes) : bodyBytes;
+    const start = new Uint8Array(bytes);
+    this.#record = { fields, bodyBytes, body: [start] };
+    this.#fill(start);
   }
 
-  #completeBody(): void {
-    if (!this.#fields || this.#bodyFilled < this.#body.length) return;
-    const record = { ...this.#fields, body: this.#body };
-    this.#fields = undefined;
-    this.#headerFilled = 0;
-    this.#take(record);
+  #placeRest({ fields, bodyBytes, body }: Begun): void {
+    const [start = new Uint8Array()] = body;
+    const { payloadStart = 0, memory } = this.#handlers.place?.(start) ?? {};
+    const fits = memory?.length === bodyBytes - payloadStart;
+    const target = memory && fits ? memory : new Uint8Array(bodyBytes);
+    // What came behind the header already, or all of it.
+    const from = fits ? payloadStart : 0;
+    target.set(start.subarray(from));
+    const pieces = fits ? [start.subarray(0, payloadStart), target] : [target];
+    this.#record = { fields, bodyBytes, body: pieces };
+    this.#fill(target, start.length - from);
+  }
+
+  #fill(target: Uint8Array<ArrayBuffer>, filled = 0): void {
+    this.#target = target;
+    this.#filled = filled;
   }
 }
 

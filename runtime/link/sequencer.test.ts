@@ -4,7 +4,7 @@ import type { LinkRecord } from './record';
 import { Sequencer } from './sequencer';
 
 function record(sequence: number, bytes = 1): LinkRecord {
-  return { kind: 'frame', sequence, body: new Uint8Array(bytes) };
+  return { kind: 'frame', sequence, body: [new Uint8Array(bytes)] };
 }
 
 test('in whatever order and however often records come, each is delivered once and in order', () => {

@@ -1,4 +1,5 @@
 import { ProtocolError } from '../protocol/error';
+import { byteLength } from '../protocol/pieces';
 import type { LinkRecord } from './record';
 
 /**
@@ -36,7 +37,7 @@ export class Sequencer {
     const { sequence, body } = record;
     if (sequence < this.#next || this.#held.has(sequence)) return;
     this.#held.set(sequence, record);
-    this.#heldBytes += body.length;
+    this.#heldBytes += byteLength(body);
     // What is delivered may bring the next record, and come back here.
     if (this.#delivering) return;
     this.#delivering = true;
@@ -59,7 +60,7 @@ export class Sequencer {
       const record = this.#held.get(this.#next);
       if (!record) return;
       this.#held.delete(this.#next);
-      this.#heldBytes -= record.body.length;
+      this.#heldBytes -= byteLength(record.body);
       this.#next++;
       this.#deliver(record);
     }

@@ -1,14 +1,7 @@
-import type { Lane } from './link';
+import { byteLength, joined, type SendablePieces } from '../protocol/pieces';
+import type { Lane, LaneHandlers } from './link';
 import type { LinkPlatform, WebSocketLike } from './platform';
-import { decodeRecord, type LinkRecord } from './record';
-
-export interface LaneHandlers {
-  readonly take: (lane: Lane, record: LinkRecord) => void;
-  /** It ended, or brought what is no record; `wasClosed` where the other end closed it. */
-  readonly lost: (lane: Lane, error: Error, wasClosed?: boolean) => void;
-  /** It has room again. */
-  readonly drained: () => void;
-}
+import { decodeRecord } from './record';
 
 /** A browser's WebSocket does not tell when it has sent what it was given. */
 const drainPollMs = 4;
@@ -23,6 +16,8 @@ export class WebSocketLane implements Lane {
   readonly #socket: WebSocketLike;
   readonly #platform: LinkPlatform;
   readonly #drained: () => void;
+  /** Room for the longest message yet. */
+  #message = new Uint8Array(0);
   #isPolling = false;
 
   constructor(
@@ -52,14 +47,23 @@ export class WebSocketLane implements Lane {
     });
   }
 
-  send(record: Uint8Array<ArrayBuffer>): void {
+  send(record: SendablePieces, sent?: () => void): void {
     if (this.#socket.readyState !== open) return;
-    this.#socket.send(record);
+    this.#socket.send(this.#joined(record));
+    sent?.();
     if (!this.#isPolling) this.#poll();
   }
 
   bufferedAmount(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  /** A browser's WebSocket takes a message in one piece. */
+  #joined(record: SendablePieces): Uint8Array<ArrayBuffer> {
+    if (!this.#platform.copiesAtSend) return joined(record);
+    if (this.#message.length < byteLength(record))
+      this.#message = new Uint8Array(byteLength(record));
+    return joined(record, this.#message);
   }
 
   /** Tells each time that some of it has left, until all has. */

@@ -1,16 +1,18 @@
 import { ConnectionClosedError } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
+import type { Place } from '../protocol/flow';
 import { maxPayloadBytes } from '../protocol/frame';
+import { byteLength, joined, type Pieces } from '../protocol/pieces';
 import { fastest, isOpen, lanesOf, pairsOf, webSocketNames } from './choice';
 import type { Measured, Pair } from './choice';
 import { encodeControl, parseHostControl } from './control';
 import type { LinkFacts, TransportChoice, WorkerControl } from './control';
 import { RequestLane, ResponseLane } from './https-lanes';
-import { Link, type Lane } from './link';
+import { Link, type Lane, type LaneHandlers } from './link';
 import { Measurement } from './measurement';
 import type { LinkPlatform } from './platform';
 import { encodeRecord, type LinkRecord } from './record';
-import { WebSocketLane, type LaneHandlers } from './websocket-lane';
+import { WebSocketLane } from './websocket-lane';
 
 /** How long a WebSocket may take before the link goes over requests instead. */
 const webSocketLimitMs = 3_000;
@@ -20,7 +22,9 @@ const furtherLimitMs = 700;
 
 export interface WorkerLinkHandlers {
   /** A message of the connection, in order. */
-  receive(message: string | Uint8Array): void;
+  receive(message: string | Pieces): void;
+  /** Where the payload of a frame that begins like this goes, if it has a place. */
+  place(start: Uint8Array): Place | undefined;
   /** A lane can take more. */
   drained(): void;
   /** What carries each direction now, and what it moved. */
@@ -58,6 +62,7 @@ export class WorkerLink {
     this.link = new Link(
       {
         receive: (message) => handlers.receive(message),
+        place: (start) => handlers.place(start),
         note: (lane, record) => this.#note(lane, record),
         closed: (error) => handlers.closed(error),
       },
@@ -105,7 +110,7 @@ export class WorkerLink {
   }
 
   async #measure(): Promise<LinkFacts | undefined> {
-    await this.#openFurther(new Set([...webSocketNames, 'get', 'post']));
+    await this.#openFurther(new Set([...webSocketNames, 'get', 'post', 'stream']));
     if (!this.link.isOpen) return undefined;
     const pairs = pairsOf(this.#opened);
     const measured = await this.#measurement.measure(pairs);
@@ -123,6 +128,7 @@ export class WorkerLink {
     if (missing.includes('get') || missing.includes('post')) {
       tries.push(this.#openRequests(furtherLimitMs));
     }
+    if (missing.includes('stream')) tries.push(this.#openStream(furtherLimitMs));
     await Promise.allSettled(tries);
   }
 
@@ -144,10 +150,10 @@ export class WorkerLink {
 
   #note(lane: Lane, { kind, sequence, body }: LinkRecord): void {
     if (kind === 'probe') {
-      this.#measurement.takeProbe(sequence, body.length);
+      this.#measurement.takeProbe(sequence, byteLength(body));
       return;
     }
-    const message = parseHostControl(body);
+    const message = parseHostControl(joined(body));
     if (message.type === 'opened') {
       this.#opened.add(lane.name);
       this.#openers.get(lane.name)?.();
@@ -166,6 +172,14 @@ export class WorkerLink {
       socket.addEventListener('open', () => this.#say({ type: 'open' }, lane));
       return lane;
     });
+  }
+
+  /** The host says that it comes through as soon as it is there. */
+  async #openStream(limitMs: number): Promise<void> {
+    const { stream } = this.#platform;
+    if (!stream) throw new ConnectionClosedError('there are no streams here');
+    const url = `${this.#origin}/worker?link=${this.#id}&lane=stream`;
+    await this.#opening('stream', limitMs, await stream(url, limitMs));
   }
 
   async #openRequests(limitMs: number): Promise<void> {
@@ -195,6 +209,7 @@ export class WorkerLink {
     return new Promise((resolve, reject) => {
       const lane = open({
         take: (from, record) => this.link.take(from, record),
+        place: (start) => this.link.place(start),
         lost: (from, error, wasClosed) => {
           this.#opened.delete(name);
           if (error instanceof ProtocolError) this.link.fail(error);
@@ -220,7 +235,7 @@ export class WorkerLink {
   }
 
   #say(message: WorkerControl, lane?: Lane): void {
-    const record = encodeRecord({ kind: 'control', sequence: 0, body: encodeControl(message) });
+    const record = encodeRecord({ kind: 'control', sequence: 0, body: [encodeControl(message)] });
     if (lane) lane.send(record);
     else this.link.sendNote(record);
   }

@@ -16,15 +16,17 @@ export function toWire(transfer: Transfer): WireTensor {
 
 /**
  * A tensor that came over the wire; nobody else has it.
+ * @param release {@link Tensor.release}
  * @throws ProtocolError for a dtype that its kind does not have, and for state
  */
-export function fromWire(tensor: WireTensor): Transfer {
+export function fromWire(tensor: WireTensor, release?: () => void): Transfer {
   const { kind, step, microBatch, shape } = tensor;
   if (kind === 'labels' && tensor.dtype === 'i32') {
     return { kind, step, microBatch, labels: tensor.data };
   }
   if (kind !== 'labels' && kind !== 'state' && tensor.dtype === 'f32') {
-    return { kind, step, microBatch, tensor: { shape, data: tensor.data, isGiven: true } };
+    const given = { shape, data: tensor.data, isGiven: true, ...(release && { release }) } as const;
+    return { kind, step, microBatch, tensor: given };
   }
   throw new ProtocolError(
     'unexpected',

@@ -1,25 +1,38 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Assembler, defaultMaxTensorBytes } from './assembler';
 import { ProtocolError, type ProtocolErrorCode } from './error';
 import { decodeFrame, encodeFrame, type Frame } from './frame';
+import type { FrameHeader, WireTensor } from './frame';
+import { joined } from './pieces';
 
 /** A frame of the 12 values 0 … 11 as the receiver sees it: a view of a message. */
 function chunk(from: number, to: number, fields: Partial<Frame> = {}): Frame {
   const values = Float32Array.from({ length: to - from }, (_, index) => from + index);
-  return decodeFrame(
-    encodeFrame({
-      kind: 'activation',
-      dtype: 'f32',
-      step: 5,
-      microBatch: 2,
-      tensorId: 0,
-      shape: [2, 6],
-      byteOffset: 4 * from,
-      payload: new Uint8Array(values.buffer),
-      ...fields,
-    }),
-  );
+  const frame = {
+    kind: 'activation',
+    dtype: 'f32',
+    step: 5,
+    microBatch: 2,
+    tensorId: 0,
+    shape: [2, 6],
+    byteOffset: 4 * from,
+    payload: new Uint8Array(values.buffer),
+    ...fields,
+  } as const;
+  const payload = Uint8Array.from(frame.payload);
+  return decodeFrame([joined(encodeFrame({ ...frame, payload }))]);
+}
+
+/** The chunk as it comes where the receiver asked for its place: in that, if there is one. */
+function received(chunks: Assembler, frame: Frame): Frame {
+  const memory = chunks.place(headerOf(frame));
+  memory?.set(frame.payload);
+  return memory ? { ...frame, payload: memory } : frame;
+}
+
+function headerOf({ payload, ...fields }: Frame): FrameHeader {
+  return { ...fields, payloadStart: 48, payloadBytes: payload.length };
 }
 
 const assembled = {
@@ -65,6 +78,84 @@ test('chunks become one tensor, and then the next one', () => {
     expect(chunks.add(chunk(4, 8))).toBeUndefined();
     expect(chunks.add(chunk(8, 12))).toEqual(assembled);
   }
+});
+
+describe('in place', () => {
+  test('chunks that were received in their places are copied no more', () => {
+    const chunks = assembler();
+    const parts = [chunk(0, 4), chunk(4, 8), chunk(8, 12)].map((part) => received(chunks, part));
+    const tensors = parts.map((part) => chunks.add(part));
+    expect(tensors).toEqual([undefined, undefined, assembled]);
+    const buffers = parts.map(({ payload }) => payload.buffer);
+    expect(new Set([...buffers, tensors[2]?.data.buffer]).size).toBe(1);
+    expect(parts.map(({ payload }) => payload.byteOffset)).toEqual([0, 16, 32]);
+  });
+
+  test('later ones may come first, and tensors may overlap', () => {
+    const chunks = assembler();
+    const next = { microBatch: 3 };
+    const last = received(chunks, chunk(4, 12));
+    const other = received(chunks, chunk(0, 12, next));
+    const first = received(chunks, chunk(0, 4));
+    expect(chunks.add(first)).toBeUndefined();
+    expect(chunks.add(last)?.data.buffer).toBe(first.payload.buffer);
+    const tensor = chunks.add(other);
+    expect(tensor).toEqual({ ...assembled, ...next });
+    expect(tensor?.data.buffer).toBe(other.payload.buffer);
+  });
+
+  test('some in their places, others not', () => {
+    const chunks = assembler();
+    const last = received(chunks, chunk(8, 12));
+    expect(chunks.add(chunk(0, 4))).toBeUndefined();
+    expect(chunks.add(received(chunks, chunk(4, 8)))).toBeUndefined();
+    const tensor = chunks.add(last);
+    expect(tensor).toEqual(assembled);
+    expect(tensor?.data.buffer).toBe(last.payload.buffer);
+  });
+
+  test('what was added has no place any more, nor what is too large', () => {
+    const chunks = assembler();
+    chunks.add(chunk(0, 8));
+    expect(chunks.place(headerOf(chunk(4, 8)))).toBeUndefined();
+    expect(chunks.place(headerOf(chunk(8, 12)))).toHaveLength(16);
+    const huge = headerOf(chunk(0, 4, { shape: [2 ** 30 - 1] }));
+    expect(assembler().place(huge)).toBeUndefined();
+  });
+
+  test('of tensors that never come four are kept at most; one let go comes whole all the same', () => {
+    const chunks = assembler();
+    const early = received(chunks, chunk(0, 8));
+    for (let microBatch = 3; microBatch < 7; microBatch++) {
+      received(chunks, chunk(0, 8, { microBatch }));
+    }
+    expect(chunks.add(early)).toBeUndefined();
+    const tensor = chunks.add(chunk(8, 12));
+    expect(tensor).toEqual(assembled);
+    expect(tensor?.data.buffer).not.toBe(early.payload.buffer);
+  });
+});
+
+test('memory that was given back is received into, and nothing of what was there stays', () => {
+  const chunks = assembler();
+  const add = (fields: Partial<Frame> = {}): WireTensor => {
+    chunks.add(chunk(0, 4, fields));
+    const tensor = chunks.add(chunk(4, 12, fields));
+    if (!tensor) throw new Error('it is whole');
+    return tensor;
+  };
+  const first = add();
+  const second = add();
+  expect(second.data.buffer).not.toBe(first.data.buffer);
+  first.data.fill(77);
+  chunks.giveBack(first.data);
+  const third = add();
+  expect(third).toEqual(assembled);
+  expect(third.data.buffer).toBe(first.data.buffer);
+  // A tensor that came in one message is a part of that.
+  const view = chunks.add(chunk(0, 12));
+  if (view) chunks.giveBack(view.data);
+  expect(add().data.buffer).not.toBe(view?.data.buffer);
 });
 
 test.each([

@@ -8,6 +8,7 @@ import {
   type HostMessage,
   type WorkerMessage,
 } from './message';
+import type { Pieces } from './pieces';
 import { manifestOf, stateFrames, StateReceiver } from './state-transfer';
 import type { NamedTensors } from '../tensor';
 
@@ -22,11 +23,14 @@ class End<Message> {
 function pair() {
   const host = new End<WorkerMessage>();
   const worker = new End<HostMessage>();
-  const toHost: (string | Uint8Array)[] = [];
-  const toWorker: (string | Uint8Array)[] = [];
-  const socket = (queue: (string | Uint8Array)[]) => ({
+  const toHost: (string | Pieces)[] = [];
+  const toWorker: (string | Pieces)[] = [];
+  const socket = (queue: (string | Pieces)[]) => ({
     sendText: (message: string) => void queue.push(message),
-    sendBinary: (message: Uint8Array) => void queue.push(message),
+    sendBinary: (message: Pieces, sent: () => void) => {
+      queue.push(message);
+      sent();
+    },
     bufferedAmount: () => 0,
     close: () => undefined,
   });

@@ -1,14 +1,13 @@
 import { ProtocolError } from './error';
-import { FrameReceiver, FrameSender, type TrafficClass } from './flow';
+import { FrameReceiver, FrameSender, type Place, type TrafficClass } from './flow';
 import type { WireTensor } from './frame';
+import { byteLength, type Pieces, type SendablePieces } from './pieces';
 
 /** The part of a WebSocket that both ends need. */
 export interface Socket {
   sendText(message: string): void;
-  /** @param sent called, where the socket can tell, when the memory may be written again */
-  sendBinary(message: Uint8Array<ArrayBuffer>, sent: () => void): void;
-  /** Bytes that it wants free before a binary message, in the message's own memory; 0 by default. */
-  readonly headroom?: number;
+  /** @param sent to be called when the socket does not read the message's memory any more */
+  sendBinary(message: SendablePieces, sent: () => void): void;
   /** The longest chunk of the pipeline class to send over it; 512 KiB by default. */
   readonly chunkBytes?: number;
   /** Bytes that were handed over and have not left yet. */
@@ -71,11 +70,10 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
     this.#handlers = handlers;
     this.#sender = new FrameSender({
       send: (message, sent) => {
-        this.bytesSent += message.byteLength;
+        this.bytesSent += byteLength(message);
         socket.sendBinary(message, sent);
       },
       bufferedAmount: () => socket.bufferedAmount(),
-      headroom: socket.headroom ?? 0,
       ...(socket.chunkBytes !== undefined && { chunkBytes: socket.chunkBytes }),
     });
     this.#receiver = new FrameReceiver({
@@ -99,7 +97,10 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
     this.#sendText(message);
   }
 
-  /** Resolves when the tensor was handed to the socket; rejects when the connection closes. */
+  /**
+   * Resolves when the tensor has left, and its memory may change; rejects when the connection
+   * closes.
+   */
   sendTensor(tensor: WireTensor): Promise<void> {
     const sent = this.#sender.sendTensor(tensor);
     const settled = sent.then(
@@ -115,11 +116,16 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
     await Promise.all(this.#sending);
   }
 
-  /** Takes what the socket received. */
-  receive(data: string | Uint8Array): void {
+  /** Where the payload of a binary message that begins like this is to be put, if it has a place. */
+  place(start: Uint8Array): Place | undefined {
+    return this.#closed ? undefined : this.#receiver.place(start);
+  }
+
+  /** Takes what the socket received: a text, or the pieces of a binary message. */
+  receive(data: string | Pieces): void {
     if (this.#closed) return;
     this.#lastHeard = Date.now();
-    this.bytesReceived += typeof data === 'string' ? data.length : data.byteLength;
+    this.bytesReceived += typeof data === 'string' ? data.length : byteLength(data);
     try {
       if (typeof data === 'string') this.#receiveMessage(this.#parse(data));
       else {
@@ -129,6 +135,11 @@ export class Connection<Outgoing extends { type: string }, Incoming extends { ty
     } catch (error) {
       this.close(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Takes the memory of a tensor that came from here, and that nobody reads any more. */
+  release(tensor: Pick<WireTensor, 'kind' | 'data'>): void {
+    this.#receiver.release(tensor);
   }
 
   /** To be called every {@link beatIntervalMs}: sends a heartbeat and closes after long silence. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ProtocolError } from './error';
 import { FrameReceiver, FrameSender, windowBytes, type TrafficClass } from './flow';
 import { decodeFrame, encodeFrame, maxPayloadBytes, type WireTensor } from './frame';
+import type { Pieces, SendablePieces } from './pieces';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -13,7 +14,7 @@ function tensor(kind: WireTensor['kind'], bytes: number, microBatch = 0): WireTe
 }
 
 /** `gradient 0 @4096 +16`: kind, micro-batch, offset and length of each message. */
-function describeMessage(message: Uint8Array): string {
+function describeMessage(message: Pieces): string {
   const { kind, microBatch, byteOffset, payload } = decodeFrame(message);
   return `${kind} ${microBatch} @${byteOffset / KiB} +${payload.length / KiB}`;
 }
@@ -21,16 +22,17 @@ function describeMessage(message: Uint8Array): string {
 /** A sender whose messages are kept; the socket takes them one by one when `isSlow`. */
 function socket({ isSlow = false } = {}): {
   sender: FrameSender;
-  sent: Uint8Array<ArrayBuffer>[];
+  sent: SendablePieces[];
   /** The socket has room for one more message. */
   drain: () => void;
 } {
-  const sent: Uint8Array<ArrayBuffer>[] = [];
+  const sent: SendablePieces[] = [];
   let room = isSlow ? 0 : Infinity;
   const sender = new FrameSender({
-    send: (message) => {
+    send: (message, left) => {
       sent.push(message);
       room--;
+      left();
     },
     bufferedAmount: () => (room > 0 ? 0 : 1),
     maxBufferedBytes: 0,
@@ -150,9 +152,10 @@ describe('credit', () => {
   test('an answer from within `send` keeps the order', async () => {
     const received: WireTensor[] = [];
     const sender: FrameSender = new FrameSender({
-      send: (message) => {
+      send: (message, left) => {
         const whole = receiver.receive(message);
         if (whole) received.push(whole);
+        left();
       },
     });
     const receiver = new FrameReceiver({
@@ -169,7 +172,46 @@ describe('credit', () => {
   });
 });
 
+test('a tensor has left when no chunk of it is read any more, whatever their order', async () => {
+  const reading: (() => void)[] = [];
+  const sender = new FrameSender({ send: (_, left) => void reading.push(left) });
+  const order: string[] = [];
+  const sending = [
+    sender.sendTensor(tensor('gradient', MiB)).then(() => order.push('first')),
+    sender.sendTensor(tensor('gradient', KiB, 1)).then(() => order.push('second')),
+  ];
+  expect(reading).toHaveLength(3);
+  const heard = async (index: number): Promise<string> => {
+    reading[index]?.();
+    await new Promise((resolve) => setTimeout(resolve));
+    return order.join(' ');
+  };
+  expect(await heard(1)).toBe('');
+  expect(await heard(2)).toBe('second');
+  expect(await heard(0)).toBe('second first');
+  await Promise.all(sending);
+});
+
+test('memory is sent as it is, and shared memory as a copy', () => {
+  const sent: SendablePieces[] = [];
+  const sender = new FrameSender({ send: (message) => void sent.push(message) });
+  const own = tensor('gradient', KiB);
+  const shared = new Int8Array(new SharedArrayBuffer(KiB)).fill(5);
+  void sender.sendTensor(own);
+  void sender.sendTensor({ ...own, dtype: 'i8', data: shared });
+  expect(sent[0]?.at(-1)?.buffer).toBe(own.data.buffer);
+  expect(sent[1]?.at(-1)?.buffer).not.toBe(shared.buffer);
+  expect(sent[1]?.at(-1)).toEqual(new Uint8Array(KiB).fill(5));
+});
+
 describe('the end', () => {
+  test('what has not left is rejected too', async () => {
+    const sender = new FrameSender({ send: () => undefined });
+    const sending = sender.sendTensor(tensor('gradient', KiB));
+    sender.close(new Error('the phone is gone'));
+    await expect(sending).rejects.toThrow('the phone is gone');
+  });
+
   test('what waits is rejected, and all that comes after', async () => {
     const { sender, sent } = socket();
     const first = sender.sendTensor(tensor('activation', KiB));
@@ -223,9 +265,14 @@ test('whatever is sent and delivered when, everything arrives and no credit is l
   const events = fc.array(fc.oneof(sends, fc.constantFrom('message', 'grant')), { maxLength: 40 });
   await fc.assert(
     fc.asyncProperty(events, async (script) => {
-      const wire: Uint8Array<ArrayBuffer>[] = [];
+      const wire: SendablePieces[] = [];
       const grants: [TrafficClass, number][] = [];
-      const sender = new FrameSender({ send: (message) => void wire.push(message) });
+      const sender = new FrameSender({
+        send: (message, left) => {
+          wire.push(message);
+          left();
+        },
+      });
       const receiver = new FrameReceiver({ grant: (...credit) => void grants.push(credit) });
       const sent = { pipeline: 0, bulk: 0 };
       const granted = { pipeline: 0, bulk: 0 };
@@ -251,7 +298,7 @@ test('whatever is sent and delivered when, everything arrives and no credit is l
       let counted = 0;
       const check = (): void => {
         for (; counted < wire.length; counted++) {
-          const { kind, payload } = decodeFrame(wire[counted] ?? new Uint8Array());
+          const { kind, payload } = decodeFrame(wire[counted] ?? []);
           sent[kind === 'state' ? 'bulk' : 'pipeline'] += payload.length;
         }
         for (const trafficClass of ['pipeline', 'bulk'] as const) {

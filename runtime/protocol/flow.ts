@@ -1,9 +1,9 @@
 import { formatShape } from '../tensor';
 import { Assembler, defaultMaxTensorBytes } from './assembler';
 import { ProtocolError } from './error';
-import { decodeFrame, describeAddress, encodeFrame, tensorBytes } from './frame';
-import type { FrameKind, WireTensor } from './frame';
-import { MessageMemory } from './message-memory';
+import { decodeFrame, decodeFrameHeader, describeAddress, encodeFrame } from './frame';
+import { tensorBytes, type FrameHeader, type FrameKind, type WireTensor } from './frame';
+import type { Pieces, SendablePieces } from './pieces';
 
 /*
  * Flow control. Each direction of a connection has two classes of traffic with credit of their
@@ -39,8 +39,11 @@ function trafficClassOf(kind: FrameKind): TrafficClass {
 
 interface QueuedTensor {
   readonly tensor: WireTensor;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Handed to the socket. */
   sentBytes: number;
+  /** Of these, those whose memory it still reads. */
+  busyBytes: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,9 +51,9 @@ interface QueuedTensor {
 export interface FrameSenderOptions {
   /**
    * Hands one binary message to the socket; it may throw where the socket is gone. `sent` is to be
-   * called, if ever, when the message's memory may be written again.
+   * called when the socket does not read the message's memory any more, at once where it copies.
    */
-  readonly send: (message: Uint8Array<ArrayBuffer>, sent: () => void) => void;
+  readonly send: (message: SendablePieces, sent: () => void) => void;
   /**
    * Bytes that the socket has not sent yet. With it, the sender stops above `maxBufferedBytes`,
    * until the owner calls `pump` or credit comes.
@@ -64,8 +67,6 @@ export interface FrameSenderOptions {
   readonly maxBufferedBytes?: number;
   /** The longest chunk of the pipeline class; 512 KiB by default. */
   readonly chunkBytes?: number;
-  /** Bytes to leave free before each message in its memory; 0 by default. */
-  readonly headroom?: number;
 }
 
 /**
@@ -74,13 +75,13 @@ export interface FrameSenderOptions {
  */
 export class FrameSender {
   readonly #send: FrameSenderOptions['send'];
-  readonly #memory = new MessageMemory();
   readonly #bufferedAmount: () => number;
   readonly #maxBufferedBytes: number;
-  readonly #headroom: number;
   readonly #chunkBytes: Readonly<Record<TrafficClass, number>>;
   readonly #credit = { ...windowBytes };
   readonly #queues: Readonly<Record<TrafficClass, QueuedTensor[]>> = { pipeline: [], bulk: [] };
+  /** All chunks were handed to the socket, which still reads some. */
+  readonly #leaving = new Set<QueuedTensor>();
   #closed: Error | undefined;
   #pumping = false;
 
@@ -89,23 +90,21 @@ export class FrameSender {
     bufferedAmount,
     maxBufferedBytes,
     chunkBytes = pipelineChunkBytes,
-    headroom = 0,
   }: FrameSenderOptions) {
     this.#send = send;
     this.#bufferedAmount = bufferedAmount ?? (() => 0);
     this.#maxBufferedBytes = maxBufferedBytes ?? 2 * 1024 * 1024;
-    this.#headroom = headroom;
     this.#chunkBytes = { pipeline: chunkBytes, bulk: bulkChunkBytes };
   }
 
   /**
-   * Resolves when the last chunk was handed to the socket; `data` must not change until then.
+   * Resolves when the last chunk has left; `data` must not change until then.
    * Rejects with the error of {@link close}, or with ProtocolError for a tensor that no frame can
    * carry.
    */
   sendTensor(tensor: WireTensor): Promise<void> {
     if (this.#closed) return Promise.reject(this.#closed);
-    const { buffer, byteOffset, byteLength } = tensor.data;
+    const { byteLength } = tensor.data;
     if (byteLength !== tensorBytes(tensor)) {
       const error = new ProtocolError(
         'bad-shape',
@@ -114,10 +113,10 @@ export class FrameSender {
       );
       return Promise.reject(error);
     }
-    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    const bytes = bytesOf(tensor.data);
     return new Promise((resolve, reject) => {
       const queue = this.#queues[trafficClassOf(tensor.kind)];
-      queue.push({ tensor, bytes, sentBytes: 0, resolve, reject });
+      queue.push({ tensor, bytes, sentBytes: 0, busyBytes: 0, resolve, reject });
       this.pump();
     });
   }
@@ -156,6 +155,8 @@ export class FrameSender {
     for (const queue of Object.values(this.#queues)) {
       for (const { reject } of queue.splice(0)) reject(this.#closed);
     }
+    for (const { reject } of this.#leaving) reject(this.#closed);
+    this.#leaving.clear();
   }
 
   #sendChunk(trafficClass: TrafficClass): boolean {
@@ -164,33 +165,46 @@ export class FrameSender {
     if (!next) return false;
     const { tensor, bytes, sentBytes } = next;
     const end = Math.min(sentBytes + this.#chunkBytes[trafficClass], bytes.length);
-    if (end - sentBytes > this.#credit[trafficClass]) return false;
+    const count = end - sentBytes;
+    if (count > this.#credit[trafficClass]) return false;
 
-    let message: Uint8Array<ArrayBuffer>;
+    let message: SendablePieces;
     try {
       const payload = bytes.subarray(sentBytes, end);
-      const claim = (bytes: number): ArrayBuffer => this.#memory.take(bytes);
-      message = encodeFrame({ ...tensor, byteOffset: sentBytes, payload }, this.#headroom, claim);
+      message = encodeFrame({ ...tensor, byteOffset: sentBytes, payload });
     } catch (error) {
       // Fails at a tensor's first chunk if at all, so the receiver has nothing unfinished.
       queue.shift();
       next.reject(error);
       return true;
     }
-    this.#credit[trafficClass] -= end - sentBytes;
+    this.#credit[trafficClass] -= count;
     next.sentBytes = end;
+    next.busyBytes += count;
+    if (end === bytes.length) {
+      queue.shift();
+      this.#leaving.add(next);
+    }
     try {
-      this.#send(message, () => this.#memory.giveBack(message.buffer));
+      this.#send(message, () => this.#hasLeft(next, count));
     } catch (error) {
       this.close(error instanceof Error ? error : new Error(String(error)));
       return false;
     }
-    if (end === bytes.length) {
-      queue.shift();
-      next.resolve();
-    }
     return true;
   }
+
+  #hasLeft(tensor: QueuedTensor, bytes: number): void {
+    tensor.busyBytes -= bytes;
+    if (tensor.busyBytes > 0 || !this.#leaving.delete(tensor)) return;
+    tensor.resolve();
+  }
+}
+
+/** Sockets do not take memory that is shared: that is copied. */
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer, byteOffset, byteLength);
+  return Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 export interface FrameReceiverOptions {
@@ -198,6 +212,13 @@ export interface FrameReceiverOptions {
   readonly grant: (trafficClass: TrafficClass, bytes: number) => void;
   /** 1 GiB by default. */
   readonly maxTensorBytes?: number;
+}
+
+/** Memory for the payload of a message that is on its way. */
+export interface Place {
+  /** Where the payload starts in the message. */
+  readonly payloadStart: number;
+  readonly memory: Uint8Array<ArrayBuffer>;
 }
 
 /** Takes binary messages, gives credit back, and puts tensors together. */
@@ -218,11 +239,27 @@ export class FrameReceiver {
   }
 
   /**
+   * Where the payload of a message that begins like this is to be put, so that its tensor is put
+   * together without a copy; undefined where it has no place yet, or is none that may come.
+   */
+  place(start: Uint8Array): Place | undefined {
+    let header: FrameHeader;
+    try {
+      header = decodeFrameHeader(start);
+    } catch {
+      // It is refused once it has come.
+      return undefined;
+    }
+    const memory = this.#assemblers[trafficClassOf(header.kind)].place(header);
+    return memory && { payloadStart: header.payloadStart, memory };
+  }
+
+  /**
    * The tensor that this message completes, if it does; its data may be a view of the message.
    * Throws ProtocolError for a frame that the protocol does not allow, `bad-credit` for one that
    * was sent without credit; the connection can't go on then.
    */
-  receive(message: Uint8Array): WireTensor | undefined {
+  receive(message: Pieces): WireTensor | undefined {
     const frame = decodeFrame(message);
     const trafficClass = trafficClassOf(frame.kind);
     const bytes = frame.payload.length;
@@ -238,6 +275,11 @@ export class FrameReceiver {
     this.#owed[trafficClass] += bytes;
     this.#giveBack(trafficClass);
     return tensor;
+  }
+
+  /** Takes the memory of a tensor that came from here, and that nobody reads any more. */
+  release({ kind, data }: Pick<WireTensor, 'kind' | 'data'>): void {
+    this.#assemblers[trafficClassOf(kind)].giveBack(data);
   }
 
   #giveBack(trafficClass: TrafficClass): void {

@@ -2,6 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ProtocolError, type ProtocolErrorCode } from './error';
 import { decodeFrame, encodeFrame, maxFrameBytes, maxPayloadBytes, type Frame } from './frame';
+import { joined } from './pieces';
+
+/** The message in one piece. */
+function encode(frame: Frame): Uint8Array {
+  return joined(encodeFrame({ ...frame, payload: Uint8Array.from(frame.payload) }));
+}
+
+function decode(message: Uint8Array): Frame {
+  return decodeFrame([message]);
+}
 
 function bytes(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.trim().split(/\s+/), (byte) => parseInt(byte, 16));
@@ -65,15 +75,23 @@ test.each([
   ['a whole tensor', gradient, gradientBytes],
   ['a chunk', chunk, chunkBytes],
 ])('%s', (_name, frame, message) => {
-  expect(encodeFrame(frame)).toEqual(message);
-  expect(decodeFrame(message)).toEqual(frame);
+  expect(encode(frame)).toEqual(message);
+  expect(decode(message)).toEqual(frame);
 });
 
 test('the payload is a view of the message, at a multiple of 16 bytes', () => {
-  const { payload } = decodeFrame(gradientBytes);
+  const { payload } = decode(gradientBytes);
   expect(payload.buffer).toBe(gradientBytes.buffer);
   expect(payload.byteOffset).toBe(48);
   expect([...new Float32Array(payload.buffer, payload.byteOffset, 4)]).toEqual([1, -2, 0.5, 3]);
+});
+
+test('a payload is sent out of its own memory', () => {
+  const payload = new Uint8Array(16);
+  const [header, sent, ...more] = encodeFrame({ ...gradient, payload });
+  expect(header).toHaveLength(48);
+  expect(sent).toBe(payload);
+  expect(more).toEqual([]);
 });
 
 test.each([
@@ -83,8 +101,8 @@ test.each([
   ['state', 4],
   ['output', 5],
 ] as const)('kind %s is %d', (kind, code) => {
-  expect(encodeFrame({ ...gradient, kind })[5]).toBe(code);
-  expect(decodeFrame(withBytes(gradientBytes, 5, code)).kind).toBe(kind);
+  expect(encode({ ...gradient, kind })[5]).toBe(code);
+  expect(decode(withBytes(gradientBytes, 5, code)).kind).toBe(kind);
 });
 
 test.each([
@@ -93,9 +111,9 @@ test.each([
   ['i8', 3, [16]],
   ['i32', 4, [2, 2]],
 ] as const)('dtype %s is %d', (dtype, code, shape) => {
-  const message = encodeFrame({ ...gradient, dtype, shape });
+  const message = encode({ ...gradient, dtype, shape });
   expect(message[6]).toBe(code);
-  expect(decodeFrame(message)).toMatchObject({ dtype, shape });
+  expect(decode(message)).toMatchObject({ dtype, shape });
 });
 
 test.each([
@@ -104,31 +122,38 @@ test.each([
   [5, 64, [1, 1, 1, 1, 1], 4],
   [8, 64, [1, 1, 1, 1, 1, 1, 1, 1], 4],
 ])('a tensor of rank %d has a header of %d bytes', (_rank, headerBytes, shape, payloadBytes) => {
-  const message = encodeFrame({ ...gradient, shape, payload: new Uint8Array(payloadBytes) });
+  const message = encode({ ...gradient, shape, payload: new Uint8Array(payloadBytes) });
   expect(message.length).toBe(headerBytes + payloadBytes);
-  expect(decodeFrame(message).shape).toEqual(shape);
+  expect(decode(message).shape).toEqual(shape);
 });
 
 test('the largest frame', () => {
   const payload = new Uint8Array(maxPayloadBytes).fill(7);
   const shape = [1, 1, 1, 1, 1, 1, 1, maxPayloadBytes];
-  const message = encodeFrame({ ...gradient, dtype: 'i8', shape, payload });
+  const message = encode({ ...gradient, dtype: 'i8', shape, payload });
   expect(message.length).toBe(maxFrameBytes);
   expect(maxFrameBytes).toBe(4_194_368);
-  expect(decodeFrame(message).payload.length).toBe(maxPayloadBytes);
+  expect(decode(message).payload.length).toBe(maxPayloadBytes);
 });
 
 describe('refused', () => {
   test('a message cut anywhere', () => {
     for (const message of [gradientBytes, chunkBytes]) {
       for (let length = 0; length < message.length; length++) {
-        expect(codeOf(() => decodeFrame(message.subarray(0, length)))).toBe('truncated');
+        expect(codeOf(() => decode(message.subarray(0, length)))).toBe('truncated');
       }
     }
   });
 
   test('a message of one byte more', () => {
-    expect(codeOf(() => decodeFrame(Uint8Array.of(...gradientBytes, 0)))).toBe('oversize');
+    expect(codeOf(() => decode(Uint8Array.of(...gradientBytes, 0)))).toBe('oversize');
+  });
+
+  test('a payload by itself that is not as long as its header says', () => {
+    const [header, payload] = [gradientBytes.subarray(0, 48), gradientBytes.subarray(48)];
+    expect(codeOf(() => decodeFrame([header, payload.subarray(1)]))).toBe('truncated');
+    expect(codeOf(() => decodeFrame([header, gradientBytes]))).toBe('oversize');
+    expect(codeOf(() => decodeFrame([]))).toBe('truncated');
   });
 
   test.each<[ProtocolErrorCode, string, number, number[], string]>([
@@ -157,16 +182,16 @@ describe('refused', () => {
     let changed = withBytes(gradientBytes, at, ...values);
     if (values.length === 1 && at === 28) changed = changed.subarray(0, 48);
     if (at === 6 && code === 'bad-shape') changed = withBytes(changed, 28, 8).subarray(0, 56);
-    expect(codeOf(() => decodeFrame(changed))).toBe(code);
-    expect(() => decodeFrame(changed)).toThrow(message);
+    expect(codeOf(() => decode(changed))).toBe(code);
+    expect(() => decode(changed)).toThrow(message);
   });
 
   test('a chunk that is neither the last nor ends at a multiple of 16', () => {
     const payload = new Uint8Array(20);
-    expect(codeOf(() => encodeFrame({ ...chunk, byteOffset: 0, payload }))).toBe('bad-chunk');
-    const whole = encodeFrame({ ...chunk, byteOffset: 0, payload: new Uint8Array(16) });
+    expect(codeOf(() => encode({ ...chunk, byteOffset: 0, payload }))).toBe('bad-chunk');
+    const whole = encode({ ...chunk, byteOffset: 0, payload: new Uint8Array(16) });
     const cut = withBytes(whole, 28, 12).subarray(0, 60);
-    expect(codeOf(() => decodeFrame(cut))).toBe('bad-chunk');
+    expect(codeOf(() => decode(cut))).toBe('bad-chunk');
   });
 
   test.each<[string, Partial<Frame>, ProtocolErrorCode]>([
@@ -183,7 +208,7 @@ describe('refused', () => {
       'oversize',
     ],
   ])('by the sender: %s', (_name, fields, code) => {
-    expect(codeOf(() => encodeFrame({ ...gradient, ...fields }))).toBe(code);
+    expect(codeOf(() => encode({ ...gradient, ...fields }))).toBe(code);
   });
 });
 
@@ -211,10 +236,14 @@ const frames = fc
 test('any frame comes back as it was, from any place of a larger buffer', () => {
   fc.assert(
     fc.property(frames, fc.nat({ max: 40 }), (frame, before) => {
-      const message = encodeFrame(frame);
+      const message = encode(frame);
       const buffer = new Uint8Array(before + message.length + 9);
       buffer.set(message, before);
-      expect(decodeFrame(buffer.subarray(before, before + message.length))).toEqual(frame);
+      const whole = buffer.subarray(before, before + message.length);
+      expect(decode(whole)).toEqual(frame);
+      const payloadStart = whole.length - frame.payload.length;
+      const pieces = [whole.subarray(0, payloadStart), whole.subarray(payloadStart)];
+      expect(decodeFrame(pieces)).toEqual(frame);
     }),
   );
 });
@@ -231,21 +260,21 @@ test('whatever bytes come, there is a frame or an error of the protocol', () => 
       for (const [at, value] of pairs) message[at] = value;
       let frame: Frame;
       try {
-        frame = decodeFrame(message);
+        frame = decode(message);
       } catch (error) {
         expect(error).toBeInstanceOf(ProtocolError);
         outcomes.add((error as ProtocolError).code);
         return;
       }
       outcomes.add('frame');
-      expect(decodeFrame(encodeFrame(frame))).toEqual(frame);
+      expect(decode(encode(frame))).toEqual(frame);
     }),
     { numRuns: 2000 },
   );
   expect([...outcomes]).toEqual(expect.arrayContaining(['frame', 'bad-magic', 'bad-shape']));
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (message) => {
-      expect(['truncated', 'bad-magic']).toContain(codeOf(() => decodeFrame(message)));
+      expect(['truncated', 'bad-magic']).toContain(codeOf(() => decode(message)));
     }),
   );
 });

@@ -1,6 +1,7 @@
 import { elementCount, formatShape, type Shape } from '../tensor';
 import { ProtocolError } from './error';
 import { protocolVersion } from './message';
+import type { Pieces, SendablePieces } from './pieces';
 
 /*
  * A binary message is a frame: a chunk of one tensor. All integers are little-endian; so are the
@@ -65,8 +66,9 @@ const fixedHeaderBytes = 32;
 const maxRank = 8;
 const maxU32 = 0xffff_ffff;
 
-/** The longest frame: the fixed header, a shape of rank 8, the payload. */
-export const maxFrameBytes = fixedHeaderBytes + 4 * maxRank + maxPayloadBytes;
+/** The longest header: the fixed part and a shape of rank 8. */
+export const maxFrameHeaderBytes = fixedHeaderBytes + 4 * maxRank;
+export const maxFrameBytes = maxFrameHeaderBytes + maxPayloadBytes;
 
 /** Bytes of the whole tensor that the frame or tensor belongs to. */
 export function tensorBytes({ dtype, shape }: Pick<Frame, 'dtype' | 'shape'>): number {
@@ -81,17 +83,13 @@ export function describeAddress({ kind, step, microBatch, tensorId }: TensorAddr
 }
 
 /**
- * One message for the socket; the payload is copied once. Throws {@link ProtocolError} for the
- * fields that {@link decodeFrame} would refuse.
- * @param headroom bytes to leave free before the message in its memory
- * @param claim gives that memory, of any values
+ * One message for the socket: a header, and the payload as it is. Throws {@link ProtocolError} for
+ * the fields that {@link decodeFrame} would refuse.
  */
 export function encodeFrame(
-  frame: Frame,
-  headroom = 0,
-  claim = (bytes: number): ArrayBuffer => new ArrayBuffer(bytes),
-): Uint8Array<ArrayBuffer> {
-  checkFrame(frame);
+  frame: Frame & { readonly payload: Uint8Array<ArrayBuffer> },
+): SendablePieces {
+  checkFrame(frame, frame.payload.length);
   for (const number of ['step', 'microBatch', 'tensorId'] as const) {
     if (!isU32(frame[number])) {
       throw new ProtocolError(
@@ -101,11 +99,8 @@ export function encodeFrame(
     }
   }
   const { shape, payload } = frame;
-  const payloadStart = headerBytes(shape.length);
-  const memory = claim(headroom + payloadStart + payload.length);
-  const message = new Uint8Array(memory, headroom);
-  message.fill(0, fixedHeaderBytes, payloadStart);
-  const header = new DataView(memory, headroom, payloadStart);
+  const memory = new Uint8Array(headerBytes(shape.length));
+  const header = new DataView(memory.buffer);
   header.setUint32(0, magic, true);
   header.setUint8(4, protocolVersion);
   header.setUint8(5, kinds.indexOf(frame.kind) + 1);
@@ -120,15 +115,40 @@ export function encodeFrame(
   shape.forEach((size, axis) => {
     header.setUint32(fixedHeaderBytes + 4 * axis, size, true);
   });
-  message.set(payload, payloadStart);
-  return message;
+  return [memory, payload];
+}
+
+/** What stands before a payload. */
+export interface FrameHeader extends Omit<Frame, 'payload'> {
+  /** Where the payload starts in the message. */
+  readonly payloadStart: number;
+  readonly payloadBytes: number;
 }
 
 /**
- * The frame in a binary message; its payload is a view of the message. Throws
- * {@link ProtocolError} whose code tells which field is wrong.
+ * The frame in a binary message of one piece, of which its payload is a view, or of two, its header
+ * and its payload. Throws {@link ProtocolError} whose code tells which field is wrong.
  */
-export function decodeFrame(message: Uint8Array): Frame {
+export function decodeFrame([start, rest]: Pieces): Frame {
+  const first = start ?? new Uint8Array();
+  const { payloadStart, payloadBytes, ...fields } = decodeFrameHeader(first);
+  const payload = rest ?? first.subarray(payloadStart);
+  expectBytes(
+    `${payloadBytes} bytes of payload`,
+    payloadStart + payloadBytes,
+    payloadStart + payload.length,
+  );
+  if (payload.length > payloadBytes) {
+    throw new ProtocolError(
+      'oversize',
+      `frame: expected ${payloadBytes} bytes of payload, got ${payload.length}`,
+    );
+  }
+  return { ...fields, payload };
+}
+
+/** The header that a message begins with; throws {@link ProtocolError} as {@link decodeFrame}. */
+export function decodeFrameHeader(message: Uint8Array): FrameHeader {
   const header = new DataView(message.buffer, message.byteOffset, message.byteLength);
   expectBytes('the fixed header', fixedHeaderBytes, message.length);
   if (header.getUint32(0, true) !== magic) {
@@ -152,7 +172,7 @@ export function decodeFrame(message: Uint8Array): Frame {
   }
   const payloadStart = headerBytes(rank);
   expectBytes(`the header of a tensor of rank ${rank}`, payloadStart, message.length);
-
+  const payloadBytes = header.getUint32(28, true);
   const frame = {
     kind,
     dtype,
@@ -163,19 +183,10 @@ export function decodeFrame(message: Uint8Array): Frame {
       header.getUint32(fixedHeaderBytes + 4 * axis, true),
     ),
     byteOffset: header.getUint32(24, true),
-    payload: message.subarray(payloadStart),
+    payloadStart,
+    payloadBytes,
   };
-  const payloadBytes = header.getUint32(28, true);
-  if (payloadBytes <= maxPayloadBytes) {
-    expectBytes(`${payloadBytes} bytes of payload`, payloadStart + payloadBytes, message.length);
-    if (frame.payload.length > payloadBytes) {
-      throw new ProtocolError(
-        'oversize',
-        `frame: expected ${payloadBytes} bytes of payload, got ${frame.payload.length}`,
-      );
-    }
-  }
-  checkFrame({ ...frame, payload: { length: payloadBytes } });
+  checkFrame(frame, payloadBytes);
   const totalBytes = header.getUint32(20, true);
   if (totalBytes !== tensorBytes(frame)) {
     throw new ProtocolError(
@@ -188,11 +199,8 @@ export function decodeFrame(message: Uint8Array): Frame {
 }
 
 /** The rules of the fields among one another; sender and receiver hold them alike. */
-function checkFrame(
-  frame: TensorAddress &
-    Pick<Frame, 'dtype' | 'shape' | 'byteOffset'> & { readonly payload: { length: number } },
-): void {
-  const { shape, byteOffset, payload } = frame;
+function checkFrame(frame: Omit<Frame, 'payload'>, payloadBytes: number): void {
+  const { shape, byteOffset } = frame;
   const where = describeAddress(frame);
   if (shape.length > maxRank || !shape.every((size) => isU32(size) && size > 0)) {
     throw new ProtocolError(
@@ -207,25 +215,25 @@ function checkFrame(
       `${where}: expected less than 4 GiB, got ${totalBytes} bytes for ${formatShape(shape)}`,
     );
   }
-  if (payload.length > maxPayloadBytes) {
+  if (payloadBytes > maxPayloadBytes) {
     throw new ProtocolError(
       'oversize',
-      `${where}: expected a payload of at most ${maxPayloadBytes} bytes, got ${payload.length}`,
+      `${where}: expected a payload of at most ${maxPayloadBytes} bytes, got ${payloadBytes}`,
     );
   }
-  const end = byteOffset + payload.length;
-  if (!isU32(byteOffset) || byteOffset % alignment !== 0 || payload.length === 0) {
+  const end = byteOffset + payloadBytes;
+  if (!isU32(byteOffset) || byteOffset % alignment !== 0 || payloadBytes === 0) {
     throw new ProtocolError(
       'bad-chunk',
       `${where}: expected a chunk at a multiple of ${alignment} bytes that is not empty, ` +
-        `got ${payload.length} bytes at ${byteOffset}`,
+        `got ${payloadBytes} bytes at ${byteOffset}`,
     );
   }
   if (end > totalBytes || (end < totalBytes && end % alignment !== 0)) {
     throw new ProtocolError(
       'bad-chunk',
       `${where}: expected a chunk that ends at a multiple of ${alignment} bytes or at the end of ` +
-        `the tensor, ${totalBytes}; got ${payload.length} bytes at ${byteOffset}`,
+        `the tensor, ${totalBytes}; got ${payloadBytes} bytes at ${byteOffset}`,
     );
   }
 }

@@ -9,6 +9,7 @@ import {
   type WorkerControl,
 } from '../link/control';
 import { decodeRecord, encodeRecord } from '../link/record';
+import { joined } from './pieces';
 import { failureReasons } from '../worker/status';
 import { FrameReceiver, FrameSender, windowBytes, type TrafficClass } from './flow';
 import type { ProtocolErrorCode } from './error';
@@ -53,11 +54,12 @@ describe('frames', () => {
   test.each(examples)('example %#', ({ hex, json }) => {
     const { values, ...header } = JSON.parse(json) as { dtype: string; values: number[] };
     const message = bytesOf(hex);
-    const { payload, ...decoded } = decodeFrame(message);
+    const { payload, ...decoded } = decodeFrame([message]);
     expect(decoded).toEqual(header);
     const type = header.dtype === 'i32' ? Int32Array : Float32Array;
     expect([...new type(Uint8Array.from(payload).buffer)]).toEqual(values);
-    expect(encodeFrame({ ...decoded, payload })).toEqual(message);
+    const own = Uint8Array.from(payload);
+    expect(joined(encodeFrame({ ...decoded, payload: own }))).toEqual(message);
   });
 });
 
@@ -67,8 +69,9 @@ describe('links', () => {
     const bytes = bytesOf(example?.text ?? '');
     const record = decodeRecord(bytes);
     expect(record).toMatchObject({ kind: 'text', sequence: 2 });
-    expect(new TextDecoder().decode(record.body)).toBe('{"type":"pong"}');
-    expect(encodeRecord(record)).toEqual(bytes);
+    const body = [Uint8Array.from(joined(record.body))];
+    expect(new TextDecoder().decode(body[0])).toBe('{"type":"pong"}');
+    expect(joined(encodeRecord({ ...record, body }))).toEqual(bytes);
   });
 
   const messages = blocks.flatMap(({ info, text }) => {
@@ -107,7 +110,7 @@ describe('links', () => {
   });
 
   test('the lanes are those of the code', () => {
-    const named = [...page.matchAll(/`((?:ws-\d|get|post))`/g)].map(([, name]) => name);
+    const named = [...page.matchAll(/`((?:ws-\d|get|post|stream))`/g)].map(([, name]) => name);
     const lanes = transports.flatMap((transport) => [
       ...lanesOf(transport, 'down'),
       ...lanesOf(transport, 'up'),

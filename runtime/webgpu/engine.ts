@@ -140,8 +140,8 @@ export class WebGpuEngine implements StageEngine {
       },
       ({ stage, outputs, place, staging }) => {
         const { plan } = stage;
-        const { upload, download } = plan.memory;
-        stage.write(upload, input.data);
+        const { download } = plan.memory;
+        uploadInput(stage, input);
         const copies = [{ region: download, to: staging }];
         return {
           submits: stage.submits(['forward', 'forwardOutput'], place, copies),
@@ -166,8 +166,8 @@ export class WebGpuEngine implements StageEngine {
         return { ...loaded, place, staging: await losses.acquire() };
       },
       ({ stage, losses, place, staging }) => {
-        const { upload, labels: labelRegion, lossResult } = stage.plan.memory;
-        stage.write(upload, input.data);
+        const { labels: labelRegion, lossResult } = stage.plan.memory;
+        uploadInput(stage, input);
         stage.write(labelRegion, labels);
         const copies = [{ region: lossResult, to: staging }];
         return {
@@ -227,7 +227,7 @@ export class WebGpuEngine implements StageEngine {
       },
       ({ stage, inputGradients, place, staging }) => {
         const { memory, inputShape } = stage.plan;
-        if (outputGradient) stage.write(memory.upload, outputGradient.data);
+        if (outputGradient) uploadInput(stage, outputGradient);
         const passes = withWeight
           ? (['backwardInput', 'backwardWeight', 'backward'] as const)
           : (['backwardInput'] as const);
@@ -262,7 +262,7 @@ export class WebGpuEngine implements StageEngine {
       },
       ({ stage, outputs, staging }) => {
         const { memory, outputShape } = stage.plan;
-        stage.write(memory.upload, input.data);
+        uploadInput(stage, input);
         return {
           submits: stage.submits(['evaluate'], 0, [{ region: memory.download, to: staging }]),
           finish: () => outputs.read(staging, (floats) => tensor(outputShape, floats.slice())),
@@ -318,4 +318,10 @@ function expectLabels(what: string, [batch = 0, classes = 0]: Shape, labels: Int
   if (wrong !== undefined) {
     throw new LabelError(`${what}: expected labels from 0 to ${classes - 1}, got ${wrong}`);
   }
+}
+
+/** `writeBuffer` has taken the values when it returns. */
+function uploadInput(stage: Stage, { data, release }: Tensor): void {
+  stage.write(stage.plan.memory.upload, data);
+  release?.();
 }

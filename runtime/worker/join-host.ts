@@ -46,6 +46,7 @@ export function joinHost(
       connection?.receive(message);
       connection?.pump();
     },
+    place: (start) => connection?.place(start),
     drained: () => connection?.pump(),
     chosen: (facts) => transport?.(facts),
     measured: (ways) => measured?.(ways),

@@ -59,7 +59,10 @@ function join(worker: PipelineWorker): Host {
   const connection = worker.join(
     {
       sendText: (text) => void got.push((JSON.parse(text) as WorkerMessage).type),
-      sendBinary: () => void got.push('frame'),
+      sendBinary: (_, sent) => {
+        got.push('frame');
+        sent();
+      },
       bufferedAmount: () => 0,
       close: () => undefined,
     },
@@ -71,7 +74,9 @@ function join(worker: PipelineWorker): Host {
     say: (message) => connection.receive(JSON.stringify(message)),
     sendState: (from, to) => {
       for (const { data, ...tensor } of [...stateFrames(state, 0)].slice(from, to)) {
-        const payload = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+        const payload = Uint8Array.from(
+          new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+        );
         connection.receive(encodeFrame({ ...tensor, byteOffset: 0, payload }));
       }
     },

@@ -166,7 +166,8 @@ export class PipelineWorker {
   #takeTensor(tensor: WireTensor): void {
     if (!this.#hasStage) return;
     if (tensor.kind !== 'state') {
-      this.#stage.deliver(fromWire(tensor));
+      const connection = this.#connection;
+      this.#stage.deliver(fromWire(tensor, () => connection?.release(tensor)));
       return;
     }
     if (!this.#incoming) {

@@ -52,6 +52,8 @@ function mapNumbers(
     return new Map([...value].map(([key, item]) => [key, mapNumbers(item, map)]));
   }
   if (Array.isArray(value)) return value.map((item) => mapNumbers(item, map));
+  // Who has a tensor's memory now has no use for it here.
+  if (typeof value === 'function') return undefined;
   if (typeof value === 'object' && value !== null) {
     const given = 'isGiven' in value && value.isGiven === true;
     const entries = Object.entries(value).map(([key, item]) => [key, mapNumbers(item, map, given)]);

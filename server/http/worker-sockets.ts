@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { maxRecordBytes } from '../../runtime/link/record';
 import type { Links } from '../link/links';
+import { streamProtocol } from '../link/stream-lane';
 
 /** Closing frames get this long to leave. */
 const goodbyeMs = 200;
@@ -33,7 +34,9 @@ export class WorkerSockets {
     // Not through URL: it throws for targets such as `//`.
     if (request.url?.split('?')[0] !== '/worker') refuse(socket, '404 Not Found');
     else if (refusal !== undefined) refuse(socket, '403 Forbidden');
-    else {
+    else if (request.headers.upgrade === streamProtocol) {
+      this.#links.attachStream(socket, head, request);
+    } else {
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         this.#links.attach(webSocket, request);
       });

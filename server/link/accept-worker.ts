@@ -124,6 +124,7 @@ export function acceptWorker(
   }, helloLimitMs);
   channel.listen({
     receive: (message) => connection.receive(message),
+    place: (start) => connection.place(start),
     drained: () => connection.pump(),
     closed: (error) => connection.close(error),
   });

@@ -1,15 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import { WebSocket } from 'ws';
-import type { Lane } from '../../runtime/link/link';
-import { decodeRecord, type LinkRecord } from '../../runtime/link/record';
+import type { WebSocket } from 'ws';
+import type { Lane, LaneHandlers } from '../../runtime/link/link';
+import { decodeRecord } from '../../runtime/link/record';
+import type { SendablePieces } from '../../runtime/protocol/pieces';
+import { sendMessage, writePieces } from './send-pieces';
 import { bytesOf } from './worker-channel';
-
-export interface HostLaneHandlers {
-  readonly take: (lane: Lane, record: LinkRecord) => void;
-  readonly drained: () => void;
-  /** It ended, or brought what is no record; `wasClosed` where the worker closed it. */
-  readonly lost: (lane: Lane, error: Error, wasClosed?: boolean) => void;
-}
 
 /** The code of a connection that ended without a goodbye. */
 const brokenOff = 1006;
@@ -20,7 +15,7 @@ export class WebSocketHostLane implements Lane {
   readonly #socket: WebSocket;
   readonly #drained: () => void;
 
-  constructor(name: string, socket: WebSocket, { take, drained, lost }: HostLaneHandlers) {
+  constructor(name: string, socket: WebSocket, { take, drained, lost }: LaneHandlers) {
     this.name = name;
     this.#socket = socket;
     this.#drained = drained;
@@ -37,9 +32,8 @@ export class WebSocketHostLane implements Lane {
     });
   }
 
-  send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(record, () => {
+  send(record: SendablePieces, sent?: () => void): void {
+    sendMessage(this.#socket, record, () => {
       sent?.();
       this.#drained();
     });
@@ -60,7 +54,7 @@ export class ResponseHostLane implements Lane {
   readonly #response: ServerResponse;
   readonly #drained: () => void;
 
-  constructor(response: ServerResponse, { drained, lost }: HostLaneHandlers) {
+  constructor(response: ServerResponse, { drained, lost }: LaneHandlers) {
     this.#response = response;
     this.#drained = drained;
     response.writeHead(200, {
@@ -74,9 +68,8 @@ export class ResponseHostLane implements Lane {
     response.on('close', () => lost(this, new Error('its response ended')));
   }
 
-  send(record: Uint8Array<ArrayBuffer>, sent?: () => void): void {
-    if (this.#response.writableEnded) return;
-    this.#response.write(record, () => {
+  send(record: SendablePieces, sent?: () => void): void {
+    writePieces(this.#response, record, () => {
       sent?.();
       this.#drained();
     });

@@ -5,11 +5,12 @@ import type {
   TransportChoice,
   WorkerControl,
 } from '../../runtime/link/control';
-import { Link, type Lane } from '../../runtime/link/link';
+import { Link, type Lane, type LaneHandlers } from '../../runtime/link/link';
 import { ProbeSender } from '../../runtime/link/probe';
 import { encodeRecord, type LinkRecord } from '../../runtime/link/record';
 import { ProtocolError } from '../../runtime/protocol/error';
-import type { HostLaneHandlers } from './host-lane';
+import type { Place } from '../../runtime/protocol/flow';
+import { byteLength, joined, type SendablePieces } from '../../runtime/protocol/pieces';
 import type { RememberedChoices } from './remembered-choices';
 import type { ChannelHandlers, WorkerChannel } from './worker-channel';
 
@@ -33,7 +34,6 @@ export interface HostLinkOptions {
 
 /** The host's end of a link: takes lanes and does what the worker says about them. */
 export class HostLink implements WorkerChannel {
-  readonly headroom: number;
   /** What carries each direction now. */
   facts: LinkFacts | undefined;
   readonly #link: Link;
@@ -49,6 +49,8 @@ export class HostLink implements WorkerChannel {
     this.#options = options;
     this.#link = new Link({
       receive: (message) => this.#handlers?.receive(message),
+      // Nobody takes memory before saying who it is.
+      place: (start) => (this.#isTrusted ? this.#handlers?.place(start) : undefined),
       note: (lane, record) => this.#note(lane, record),
       closed: (error) => {
         this.#ended();
@@ -56,7 +58,6 @@ export class HostLink implements WorkerChannel {
         this.#handlers?.closed(error);
       },
     });
-    this.headroom = this.#link.headroom;
   }
 
   listen(handlers: ChannelHandlers): void {
@@ -64,13 +65,14 @@ export class HostLink implements WorkerChannel {
   }
 
   /** Takes what the worker opened. Throws ProtocolError for more lanes than a link may have. */
-  add(create: (handlers: HostLaneHandlers) => Lane): void {
+  add(create: (handlers: LaneHandlers) => Lane): void {
     const limit = this.#isTrusted ? maxLanes : maxLanesBeforeHello;
     if (this.#link.lanes.length >= limit) {
       throw new ProtocolError('unexpected', `link: expected at most ${limit} lanes, got one more`);
     }
     const lane = create({
       take: (from, record) => this.#link.take(from, record),
+      place: (start) => this.#link.place(start),
       drained: () => this.#handlers?.drained(),
       lost: (from, error, wasClosed) => {
         if (error instanceof ProtocolError) this.#link.fail(error);
@@ -83,8 +85,13 @@ export class HostLink implements WorkerChannel {
       lane.close(1002, 'a second lane of one name');
       throw error;
     }
-    // Nothing comes up on a response: its first record says that it comes through.
-    if (lane.name === 'get') this.#say({ type: 'opened' }, lane);
+    // The first record down says that it comes through, where the worker need not say so first.
+    if (lane.name === 'get' || lane.name === 'stream') this.#say({ type: 'opened' }, lane);
+  }
+
+  /** Where the payload of a frame is to be put that a request begins to bring. */
+  place(start: Uint8Array): Place | undefined {
+    return this.#link.place(start);
   }
 
   /** Takes a record from the body of a request. */
@@ -134,7 +141,7 @@ export class HostLink implements WorkerChannel {
     this.#link.sendText(message);
   }
 
-  sendBinary(message: Uint8Array<ArrayBuffer>, sent: () => void): void {
+  sendBinary(message: SendablePieces, sent: () => void): void {
     this.#link.sendBinary(message, sent);
   }
 
@@ -157,10 +164,10 @@ export class HostLink implements WorkerChannel {
       this.#expectTrust('a probe');
       // On another lane it may come before the word that the run begins.
       const back = sequence === this.#run?.number ? this.#run.down[0] : undefined;
-      this.#say({ type: 'took', run: sequence, bytes: body.length }, back);
+      this.#say({ type: 'took', run: sequence, bytes: byteLength(body) }, back);
       return;
     }
-    const message = parseWorkerControl(body);
+    const message = parseWorkerControl(joined(body));
     switch (message.type) {
       case 'open':
         if (lane.name !== 'post') this.#say({ type: 'opened' }, lane);
@@ -203,7 +210,7 @@ export class HostLink implements WorkerChannel {
   }
 
   #say(message: HostControl, lane?: Lane): void {
-    const record = encodeRecord({ kind: 'control', sequence: 0, body: encodeControl(message) });
+    const record = encodeRecord({ kind: 'control', sequence: 0, body: [encodeControl(message)] });
     if (lane) lane.send(record);
     else this.#link.sendNote(record);
   }

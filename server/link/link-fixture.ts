@@ -9,6 +9,7 @@ import { maxRecordBytes } from '../../runtime/link/record';
 import { WorkerLink } from '../../runtime/link/worker-link';
 import { Connection } from '../../runtime/protocol/connection';
 import type { WireTensor } from '../../runtime/protocol/frame';
+import type { Pieces } from '../../runtime/protocol/pieces';
 import {
   parseHostMessage,
   parseWorkerMessage,
@@ -17,6 +18,7 @@ import {
 } from '../../runtime/protocol/message';
 import { Links } from './links';
 import { nodePlatform } from './node-platform';
+import { streamProtocol } from './stream-lane';
 import type { WorkerChannel } from './worker-channel';
 
 /* Both ends of a link over real sockets of this computer, with the worker in Node. */
@@ -38,7 +40,7 @@ interface HostOptions {
   /** One that runs already. */
   readonly host?: Host;
   /** Sees each binary message before the connection does. */
-  readonly onMessage?: (message: Uint8Array) => void;
+  readonly onMessage?: (message: Pieces) => void;
 }
 
 async function startHost({ choice, blocksWebSockets }: HostOptions): Promise<Host> {
@@ -54,6 +56,7 @@ async function startHost({ choice, blocksWebSockets }: HostOptions): Promise<Hos
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxRecordBytes });
   server.on('upgrade', (request, socket, head) => {
     if (blocksWebSockets) socket.destroy();
+    else if (request.headers.upgrade === streamProtocol) links.attachStream(socket, head, request);
     else {
       connections.set(request.socket, request.url ?? '');
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -155,6 +158,7 @@ export async function join(
         if (typeof message !== 'string') options.onMessage?.(message);
         hostSide.receive(message);
       },
+      place: (start) => hostSide.place(start),
       drained: () => hostSide.pump(),
       closed: (error) => hostSide.close(error),
     });
@@ -164,6 +168,7 @@ export async function join(
   const made: { workerSide?: Joined['workerSide'] } = {};
   const way = new WorkerLink(host.origin, platform, {
     receive: (message) => made.workerSide?.receive(message),
+    place: (start) => made.workerSide?.place(start),
     drained: () => made.workerSide?.pump(),
     chosen: (now) => {
       facts = now;

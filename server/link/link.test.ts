@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TransportChoice } from '../../runtime/link/control';
 import type { LinkPlatform } from '../../runtime/link/platform';
 import { HostUnreachableError, WorkerLink } from '../../runtime/link/worker-link';
+import type { WireTensor } from '../../runtime/protocol/frame';
 import { expectSame, join, measuringPlatform, MiB, tensor } from './link-fixture';
 import { nodePlatform } from './node-platform';
 
@@ -10,6 +11,7 @@ const transports: readonly Exclude<TransportChoice, 'auto'>[] = [
   'websocket',
   'websockets',
   'https',
+  'stream',
 ];
 
 describe.each(transports)('%s', (choice) => {
@@ -96,23 +98,37 @@ test('what was sent before there was a choice stays in order with what comes beh
   expect(facts?.upBytesPerSecond).toBeGreaterThan(0);
 });
 
-test.each(transports)(
-  '%s: a tensor up to 4 MiB reaches the host with no copy of ours',
-  async (choice) => {
+describe('copies of ours between the socket and the engine', () => {
+  const sendOver = async (
+    choice: TransportChoice,
+  ): Promise<(sent: WireTensor[]) => Promise<boolean[]>> => {
     const messages = new Set<ArrayBufferLike>();
     const { hostEnd, workerSide, channel } = await join({
       choice,
-      // What the socket's library, or the one copy out of a request's body, handed over.
-      onMessage: (message) => void messages.add(message.buffer),
+      // What the WebSocket's library handed over, or where the one copy out of a stream put it.
+      onMessage: (message) => void messages.add((message.at(-1) ?? new Uint8Array()).buffer),
     });
     await channel.settle('phone');
+    return async (sent) => {
+      for (const each of sent) void workerSide.sendTensor(each);
+      await hostEnd.have(sent.length);
+      expectSame(hostEnd.tensors, sent);
+      return hostEnd.tensors.map(({ data }) => messages.has(data.buffer));
+    };
+  };
+
+  test.each(transports)('%s: none up to 4 MiB', async (choice) => {
+    const isMessage = await sendOver(choice);
     const sent = [tensor(0, MiB, 'gradient'), tensor(1, 300_000, 'gradient')];
-    for (const each of sent) void workerSide.sendTensor(each);
-    await hostEnd.have(2);
-    expectSame(hostEnd.tensors, sent);
-    expect(hostEnd.tensors.map(({ data }) => messages.has(data.buffer))).toEqual([true, true]);
-  },
-);
+    expect(await isMessage(sent)).toEqual([true, true]);
+  });
+
+  test.each(['https', 'stream'] as const)('%s: none above', async (choice) => {
+    const isMessage = await sendOver(choice);
+    const sent = [0, 1, 2].map((microBatch) => tensor(microBatch, 1_605_632, 'gradient'));
+    expect(await isMessage(sent)).toEqual([true, true, true]);
+  });
+});
 
 test('a device that comes back has the transport that was measured, at once', async () => {
   const first = await join();
@@ -145,14 +161,14 @@ test('a device that comes back has the transport that was measured, at once', as
   expect(measured).toBeGreaterThan(0);
 });
 
-test('a worker in Node takes one WebSocket and measures nothing, where it is not blocked', async () => {
+test('a worker in Node takes a stream and measures nothing, where it is not blocked', async () => {
   let numProbes = 0;
   const counting = (): LinkPlatform => {
     const platform = nodePlatform();
     return { ...platform, now: () => (numProbes++, platform.now()) };
   };
   const { channel } = await join({}, counting());
-  expect(await channel.settle('node')).toEqual({ down: 'websocket', up: 'websocket' });
+  expect(await channel.settle('node')).toEqual({ down: 'stream', up: 'stream' });
   expect(numProbes).toBe(0);
   const asked = await join({ choice: 'websockets' }, counting());
   expect(await asked.channel.settle('node')).toEqual({ down: 'websockets', up: 'websockets' });
@@ -177,6 +193,7 @@ test('a choice that can not be had gives way to one that works', async () => {
 test('where nothing works the worker says what it tried', async () => {
   const way = new WorkerLink('http://127.0.0.1:1', nodePlatform(), {
     receive: () => undefined,
+    place: () => undefined,
     drained: () => undefined,
     chosen: () => undefined,
     closed: () => undefined,

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Router } from 'express';
 import type { WebSocket } from 'ws';
 import type { Lane } from '../../runtime/link/link';
@@ -8,12 +9,16 @@ import { ProtocolError } from '../../runtime/protocol/error';
 import { ResponseHostLane, WebSocketHostLane } from './host-lane';
 import { HostLink } from './host-link';
 import { RememberedChoices } from './remembered-choices';
+import { StreamLane, streamProtocol } from './stream-lane';
 import { PlainChannel, type WorkerChannel } from './worker-channel';
 
 /** Links at a time, of all workers; each may hold a frame or two that have come in part. */
 const maxLinks = 64;
 const linkId = /^[0-9a-f]{32}$/;
 const webSocketName = /^ws-[0-9]$/;
+const switching =
+  'HTTP/1.1 101 Switching Protocols\r\n' +
+  `Connection: Upgrade\r\nUpgrade: ${streamProtocol}\r\n\r\n`;
 
 /** What a link's requests go up on; the answers are what goes down on it, which is nothing. */
 const requestLane: Lane = {
@@ -38,9 +43,7 @@ export class Links {
 
   /** Takes the WebSocket that a request at `/worker` became. */
   attach(socket: WebSocket, request: IncomingMessage): void {
-    const query = new URLSearchParams(request.url?.split('?')[1] ?? '');
-    const id = query.get('link');
-    const name = query.get('lane') ?? '';
+    const { link: id, lane: name } = laneOf(request);
     if (id === null) {
       this.#onChannel(new PlainChannel(socket));
       return;
@@ -52,6 +55,22 @@ export class Links {
     } catch (error) {
       socket.on('error', () => socket.terminate());
       socket.close(1002, error instanceof Error ? error.message.slice(0, 100) : '');
+    }
+  }
+
+  /** Takes the socket of a request at `/worker` for a stream, whose link must be there already. */
+  attachStream(socket: Duplex, head: Buffer, request: IncomingMessage): void {
+    const { link: id, lane } = laneOf(request);
+    const link = lane === 'stream' ? this.#links.get(id ?? '') : undefined;
+    try {
+      if (!link) throw new ProtocolError('unexpected', 'expected a link and a lane of it');
+      link.add((handlers) => {
+        socket.write(switching);
+        return new StreamLane(socket, head, handlers);
+      });
+    } catch (error) {
+      socket.destroy();
+      if (!(error instanceof ProtocolError)) throw error;
     }
   }
 
@@ -96,9 +115,17 @@ export class Links {
   }
 }
 
+function laneOf({ url }: IncomingMessage): { link: string | null; lane: string } {
+  const query = new URLSearchParams(url?.split('?')[1] ?? '');
+  return { link: query.get('link'), lane: query.get('lane') ?? '' };
+}
+
 /** Answers when all is taken; a request that was cut has brought the records that were whole. */
 function takeRecords(link: HostLink, request: IncomingMessage, response: ServerResponse): void {
-  const records = new RecordReader((record) => link.take(requestLane, record));
+  const records = new RecordReader({
+    take: (record) => link.take(requestLane, record),
+    place: (start) => link.place(start),
+  });
   request.on('data', (piece: Buffer) => {
     try {
       records.push(piece);

@@ -39,7 +39,7 @@ test('a paired device measures every way, and joins nothing', async () => {
   const { ways, why } = await measure(pairing.codes.mint());
   expect(why).toBeUndefined();
   const same = ways.filter(({ down, up }) => down === up).map(({ down }) => down);
-  expect(same).toEqual(['websocket', 'websockets', 'https']);
+  expect(same).toEqual(['websocket', 'websockets', 'https', 'stream']);
   for (const { downBytesPerSecond, upBytesPerSecond } of ways) {
     expect(downBytesPerSecond).toBeGreaterThan(0);
     expect(upBytesPerSecond).toBeGreaterThan(0);

@@ -12,6 +12,7 @@ import {
   type StageAssignment,
   type WorkerMessage,
 } from '../../runtime/protocol/message';
+import type { Pieces } from '../../runtime/protocol/pieces';
 import { manifestOf, stateFrames } from '../../runtime/protocol/state-transfer';
 import { elementCount, zeros, type NamedTensors, type Shape } from '../../runtime/tensor';
 import { RemoteWorker } from './remote-worker';
@@ -49,8 +50,12 @@ function stateOf(assignment: StageAssignment): NamedTensors {
 function join(limitMs = 60_000, instance = 'x') {
   let host: Connection<HostMessage, WorkerMessage> | undefined = undefined;
   const asked: HostMessage[] = [];
-  const across = (to: () => { receive(data: string | Uint8Array): void } | undefined) => {
-    const send = (data: string | Uint8Array): void => queueMicrotask(() => to()?.receive(data));
+  const across = (to: () => { receive(data: string | Pieces): void } | undefined) => {
+    const send = (data: string | Pieces, sent?: () => void): void =>
+      queueMicrotask(() => {
+        to()?.receive(data);
+        sent?.();
+      });
     return { sendText: send, sendBinary: send, bufferedAmount: () => 0, close: () => undefined };
   };
   const liar = new Connection<WorkerMessage, HostMessage>(

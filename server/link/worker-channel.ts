@@ -1,10 +1,15 @@
 import { WebSocket, type RawData } from 'ws';
 import { ConnectionClosedError, type Socket } from '../../runtime/protocol/connection';
 import type { LinkFacts } from '../../runtime/link/control';
+import type { Place } from '../../runtime/protocol/flow';
+import type { Pieces, SendablePieces } from '../../runtime/protocol/pieces';
+import { sendMessage } from './send-pieces';
 
 /** Who takes what comes over a channel. */
 export interface ChannelHandlers {
-  readonly receive: (message: string | Uint8Array) => void;
+  readonly receive: (message: string | Pieces) => void;
+  /** Where the payload of a frame that begins like this goes, if it has a place. */
+  readonly place: (start: Uint8Array) => Place | undefined;
   /** The socket can take more. */
   readonly drained: () => void;
   readonly closed: (error: Error) => void;
@@ -35,7 +40,7 @@ export class PlainChannel implements WorkerChannel {
     this.#drained = drained;
     this.#socket.on('message', (data, isBinary) => {
       const bytes = bytesOf(data);
-      receive(isBinary ? bytes : Buffer.from(bytes).toString('utf8'));
+      receive(isBinary ? [bytes] : Buffer.from(bytes).toString('utf8'));
     });
     this.#socket.on('error', closed);
     this.#socket.on('close', () => closed(new ConnectionClosedError('its connection closed')));
@@ -49,9 +54,8 @@ export class PlainChannel implements WorkerChannel {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
   }
 
-  sendBinary(message: Uint8Array<ArrayBuffer>, sent: () => void): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(message, () => {
+  sendBinary(message: SendablePieces, sent: () => void): void {
+    sendMessage(this.#socket, message, () => {
       sent();
       this.#drained();
     });

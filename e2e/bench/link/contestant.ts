@@ -1,6 +1,16 @@
+import type { TransportChoice } from '../../../runtime/link/control';
+
 /** `echo` is a bare WebSocket, all others the real path: link, chunks, credit, tensors. */
-export const contestants = ['echo', 'websocket', 'websockets', 'https', 'auto'] as const;
-export type Contestant = (typeof contestants)[number];
+export type Contestant = 'echo' | TransportChoice;
+
+/** What a page can open. */
+export const contestants: readonly Contestant[] = [
+  'echo',
+  'websocket',
+  'websockets',
+  'https',
+  'auto',
+];
 
 /** Bytes a second that arrived while both directions were full. */
 export interface Rates {

@@ -12,6 +12,7 @@ import {
 } from '../../../runtime/protocol/message';
 import { issueAuthority, issueLeaf } from '../../../server/certificate/issue';
 import { Links } from '../../../server/link/links';
+import { streamProtocol } from '../../../server/link/stream-lane';
 import type { WorkerChannel } from '../../../server/link/worker-channel';
 import type { Contestant, Rates } from './contestant';
 import { keepSending } from './traffic';
@@ -58,6 +59,10 @@ export async function startBenchmarkHost(pages: string): Promise<BenchmarkHost> 
     maxPayload: maxRecordBytes,
   });
   upgraded((request, socket, head) => {
+    if (request.headers.upgrade === streamProtocol) {
+      links.attachStream(socket, head, request);
+      return;
+    }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       if (request.url !== '/echo') links.attach(webSocket, request);
       else webSocket.on('message', (data: Buffer) => webSocket.send(data));
@@ -92,6 +97,7 @@ function serveChannel(channel: WorkerChannel): void {
   });
   channel.listen({
     receive: (message) => connection.receive(message),
+    place: (start) => connection.place(start),
     drained: () => connection.pump(),
     closed: (error) => connection.close(error),
   });

@@ -15,12 +15,17 @@ import { keepSending } from './traffic';
 /** Buffers fill, and the sockets' windows grow. */
 const warmUpMs = 500;
 
-/** The real path: joins as a worker does, and moves tensors both ways. */
+/**
+ * The real path: joins as a worker does, and moves tensors both ways.
+ * @param usesUp tensors are used up at once, as where an engine uploads them; an engine in another
+ * thread keeps their memory
+ */
 export async function measureLink(
   origin: string,
   platform: LinkPlatform,
   choice: TransportChoice,
   forMs: number,
+  usesUp: boolean,
 ): Promise<Rates> {
   const made: { connection?: Connection<WorkerMessage, HostMessage> } = {};
   let chose = '';
@@ -34,6 +39,7 @@ export async function measureLink(
       made.connection?.receive(message);
       made.connection?.pump();
     },
+    place: (start) => made.connection?.place(start),
     drained: () => made.connection?.pump(),
     chosen: (facts) => {
       chose = describeTransport(facts);
@@ -45,7 +51,9 @@ export async function measureLink(
     message: ({ type }) => {
       if (type === 'welcome') welcomed();
     },
-    tensor: () => undefined,
+    tensor: (tensor) => {
+      if (usesUp) opened.release(tensor);
+    },
     closed: failed,
   });
   made.connection = opened;

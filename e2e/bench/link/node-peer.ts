@@ -1,3 +1,4 @@
+import { expectTensors } from '../../../server/collector';
 import { nodePlatform } from '../../../server/link/node-platform';
 import { measureLink } from './measure';
 import { measureTlsSocket } from './tls-socket';
@@ -17,9 +18,10 @@ export type NodeAnswer =
 async function carryOut(order: NodeOrder): Promise<{ down: number; up: number }> {
   const { what, origin, tlsPort, ca, forMs } = order;
   if (what === 'socket') return measureTlsSocket(tlsPort, ca, forMs);
-  return measureLink(origin, nodePlatform({ ca }), 'auto', forMs);
+  return measureLink(origin, nodePlatform({ ca }), 'auto', forMs, false);
 }
 
+expectTensors();
 process.on('message', (order: NodeOrder) => {
   carryOut(order).then(
     (rates: NodeAnswer) => process.send?.(rates),

@@ -14,7 +14,7 @@ async function work(): Promise<void> {
     rates =
       contestant === 'echo'
         ? await measureEcho(origin, browserPlatform, forMs)
-        : await measureLink(origin, browserPlatform, contestant, forMs);
+        : await measureLink(origin, browserPlatform, contestant, forMs, true);
   }
 }
 
