@@ -1,4 +1,5 @@
 import type { TransportChoice } from '../../../runtime/link/control';
+import type { Measured } from './table';
 
 /** `echo` is a bare WebSocket, all others the real path: link, chunks, credit, tensors. */
 export type Contestant = 'echo' | TransportChoice;
@@ -12,13 +13,9 @@ export const contestants: readonly Contestant[] = [
   'auto',
 ];
 
-/** Bytes a second that arrived while both directions were full. */
-export interface Rates {
+/** What a page measured. */
+export interface Rates extends Measured {
   readonly contestant: Contestant;
-  readonly down: number;
-  readonly up: number;
-  /** What `auto` chose. */
-  readonly chose?: string;
 }
 
 /** ResNet-34's activation behind layer2, 16 pictures of 224 x 224: what a common cut moves. */

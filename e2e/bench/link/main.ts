@@ -11,6 +11,8 @@ import { MiniBrowser } from '../../webkit/mini-browser';
 import { contestants, type Contestant, type Rates } from './contestant';
 import { startBenchmarkHost, type BenchmarkHost } from './host';
 import type { NodeAnswer, NodeOrder } from './node-peer';
+import { table, type Measured, type Row } from './table';
+import { missedTargets } from './targets';
 import { startTlsPeer } from './tls-socket';
 
 /*
@@ -24,20 +26,11 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '1.5' },
     browser: { type: 'string', default: 'chromium,webkitgtk,node' },
     json: { type: 'boolean', default: false },
+    targets: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(options.rounds);
 const forMs = 1000 * Number(options.seconds);
-
-interface Row {
-  readonly contestant: string;
-  /** Medians, in bytes a second. */
-  readonly down: number;
-  readonly up: number;
-  /** Of both directions together, to the first row's. */
-  readonly ratio: number;
-  readonly chose: readonly string[];
-}
 
 async function bench(): Promise<void> {
   const host = await startBenchmarkHost(join(import.meta.dirname, '../link-page'));
@@ -61,6 +54,9 @@ async function bench(): Promise<void> {
   } finally {
     host.close();
   }
+  const missed = options.targets ? missedTargets(result) : [];
+  for (const line of missed) say(`missed: ${line}`);
+  if (missed.length > 0) process.exitCode = 1;
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
@@ -92,13 +88,11 @@ async function inWebKit(host: BenchmarkHost): Promise<Rates[]> {
   }
 }
 
-async function inNode(
-  host: BenchmarkHost,
-): Promise<{ contestant: string; down: number; up: number }[]> {
+async function inNode(host: BenchmarkHost): Promise<Measured[]> {
   const peer = await startTlsPeer(host.identity);
   const child = fork(join(import.meta.dirname, 'node-peer.js'));
   try {
-    const rates: { contestant: string; down: number; up: number }[] = [];
+    const rates: Measured[] = [];
     for (let round = 0; round < rounds; round++) {
       for (const what of ['socket', 'link'] as const) {
         const order: NodeOrder = {
@@ -111,7 +105,7 @@ async function inNode(
         child.send(order);
         const [answer] = (await once(child, 'message')) as [NodeAnswer];
         if ('error' in answer) throw new Error(answer.error);
-        rates.push({ contestant: what, ...answer });
+        rates.push({ contestant: what === 'link' ? 'auto' : what, ...answer });
       }
     }
     return rates;
@@ -121,24 +115,6 @@ async function inNode(
   }
 }
 
-function table(
-  rates: readonly { contestant: string; down: number; up: number; chose?: string }[],
-): Row[] {
-  const names = [...new Set(rates.map(({ contestant }) => contestant))];
-  const rows = names.map((contestant) => {
-    const own = rates.filter((each) => each.contestant === contestant);
-    return {
-      contestant,
-      down: median(own.map(({ down }) => down)),
-      up: median(own.map(({ up }) => up)),
-      chose: own.flatMap(({ chose }) => chose ?? []),
-    };
-  });
-  const [first] = rows;
-  const base = first ? first.down + first.up : 0;
-  return rows.map((row) => ({ ...row, ratio: (row.down + row.up) / base }));
-}
-
 function report(where: string, rows: readonly Row[]): void {
   say(`${where}, MB/s down and up at once:`);
   for (const { contestant, down, up, ratio, chose } of rows) {
@@ -146,13 +122,6 @@ function report(where: string, rows: readonly Row[]): void {
     say(`  ${contestant.padEnd(10)} ${rates.padStart(12)}  ${ratio.toFixed(2)}x`);
     for (const words of chose) say(`             chose ${words}`);
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = 0, high = 0] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[middle]];
-  return (low + high) / 2;
 }
 
 function megabytes(bytes: number): string {

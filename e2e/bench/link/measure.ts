@@ -1,4 +1,4 @@
-import type { TransportChoice } from '../../../runtime/link/control';
+import type { LinkFacts, TransportChoice } from '../../../runtime/link/control';
 import { describeTransport } from '../../../runtime/link/description';
 import type { LinkPlatform } from '../../../runtime/link/platform';
 import { WorkerLink } from '../../../runtime/link/worker-link';
@@ -28,7 +28,7 @@ export async function measureLink(
   usesUp: boolean,
 ): Promise<Rates> {
   const made: { connection?: Connection<WorkerMessage, HostMessage> } = {};
-  let chose = '';
+  let chosen: LinkFacts | undefined;
   let welcomed: () => void = () => undefined;
   const welcome = new Promise<void>((resolve) => (welcomed = resolve));
   let failed: (error: Error) => void = () => undefined;
@@ -42,7 +42,7 @@ export async function measureLink(
     place: (start) => made.connection?.place(start),
     drained: () => made.connection?.pump(),
     chosen: (facts) => {
-      chose = describeTransport(facts);
+      chosen = facts;
     },
     closed: failed,
   });
@@ -75,7 +75,8 @@ export async function measureLink(
     contestant: choice,
     down: (opened.bytesReceived - before.down) / seconds,
     up: (opened.bytesSent - before.up) / seconds,
-    ...(choice === 'auto' && { chose }),
+    ...(choice === 'auto' && chosen && { chose: describeTransport(chosen) }),
+    ...(chosen?.down === chosen?.up && chosen && { way: chosen.down }),
   };
   opened.close(new Error('measured'));
   return rates;
