@@ -7,7 +7,7 @@ export interface Tensor {
   readonly data: Float32Array;
   /** Whoever gets the tensor has it alone, and may move its memory to another thread. */
   readonly isGiven?: true;
-  /** To be called, if ever, by who has it alone and does not read `data` any more. */
+  /** To be called once, if ever, by who has it alone and does not read `data` any more. */
   readonly release?: () => void;
 }
 

@@ -2,9 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * How much larger than after its last full collection the heap may get before the next one begins,
- * in percent. V8 counts memory outside of its heap as growth, and lets a heap of 40 MB that has
- * lived long grow by 8 MB: the tensors of a hundredth of a second. Then it collects all the time,
- * 40 ms each, where collecting what is young would do (docs/benchmark-link.md).
+ * in percent. V8 counts memory outside of its heap as growth, and begins to mark a heap of 40 MB
+ * again after 8 MB: the tensors of a hundredth of a second. So it never rests, where collecting
+ * what is young would do (docs/benchmark-link.md).
  */
 const growingPercent = 200;
 

@@ -1,7 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { encodeRecord } from '../../runtime/link/record';
+import { joined } from '../../runtime/protocol/pieces';
+import { streamProtocol } from '../../server/link/stream-lane';
 import { emptyFolder, runTandem, startTandem, trainResultOf } from '../cli/run-tandem';
-import { hello, proof, raw, visit, type Loot } from './visitor';
+import { hello, proof, raw, visit, visitStream, type Loot } from './visitor';
 
 /*
  * A real run with a real worker over TLS, and visitors that nobody invited, all at once. None gets a
@@ -31,6 +34,7 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
   };
   const origin = `https://${name}:${securePort}`;
   const big = new Uint8Array(9 << 20);
+  const frame = joined(encodeRecord({ kind: 'frame', sequence: 0, body: [new Uint8Array(64)] }));
   const attempts: Record<string, () => Promise<Loot>> = {
     'no code': () => visit(origin, [hello], (nonce) => proof(nonce)),
     'no code, to measure the link': () =>
@@ -50,8 +54,14 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
       visit(origin, [hello], undefined, { origin: `http://${name}` }),
     'a rebound name': () =>
       visit(origin, [hello], undefined, { headers: { Host: 'evil.example' } }),
+    'a stream of no link': () => visitStream(origin, new Uint8Array(), {}, false),
+    'a foreign page’s stream': () => visitStream(origin, frame, { origin: 'https://evil.example' }),
+    'a rebound name’s stream': () => visitStream(origin, frame, { host: 'evil.example' }),
+    'a frame first, on a stream': () => visitStream(origin, frame),
+    'no records, on a stream': () => visitStream(origin, big),
     'plain http': () => visit(`http://${new URL(link).host}`, [hello]),
   };
+  const streamHeaders = ` HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: ${streamProtocol}\r\n`;
   const paths = [
     '/../package.json',
     '/../../../../../../etc/passwd',
@@ -88,6 +98,9 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
       const request = `GET ${path} HTTP/1.1\r\nHost: ${name}:${securePort}\r\nConnection: close\r\n\r\n`;
       answers[path] = await raw(securePort, request);
     }),
+    raw(securePort, `POST /worker${streamHeaders}Host: ${name}:${securePort}\r\n\r\n`).then(
+      (answer) => (answers['a stream by POST'] = answer),
+    ),
     raw(securePort, `GET / HTTP/1.1\r\nX-Long: ${'x'.repeat(1 << 17)}\r\n\r\n`).then((answer) => {
       answers['long headers'] = answer;
     }),
@@ -123,10 +136,16 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
     'a foreign page': '403',
     'a page of the plain scheme': '403',
     'a rebound name': '403',
+    'a stream of no link': '404',
+    'a foreign page’s stream': '403',
+    'a rebound name’s stream': '403',
+    'a frame first, on a stream': 'opened, 101',
+    'no records, on a stream': 'opened, 101',
     'plain http': '403',
   });
   // No file leaves the folder of the pages.
-  const { 'long headers': long, ...rest } = answers;
+  const { 'long headers': long, 'a stream by POST': posted, ...rest } = answers;
+  expect(posted).toMatch(/^HTTP\/1\.1 405 /);
   for (const [path, answer] of Object.entries(rest)) {
     expect(answer, path).toMatch(/^HTTP\/1\.1 (400|403|404) /);
     expect(answer, path).not.toMatch(/"name":|root:|\[core\]/);

@@ -1,8 +1,14 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { once } from 'node:events';
+import type { OutgoingHttpHeaders } from 'node:http';
+import { get } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { WebSocket, type ClientOptions } from 'ws';
+import { RecordReader } from '../../runtime/link/record';
 import { statement } from '../../runtime/pairing/proof';
 import { protocolVersion } from '../../runtime/protocol/message';
+import { joined } from '../../runtime/protocol/pieces';
+import { streamProtocol } from '../../server/link/stream-lane';
 
 /** Who attacks: it takes any certificate. */
 const reckless = { rejectUnauthorized: false } as const;
@@ -65,6 +71,50 @@ export function visit(
     // The close that follows tells.
     socket.on('error', (error) => {
       if (socket.readyState === WebSocket.CONNECTING) reject(error);
+    });
+  });
+}
+
+/**
+ * Opens a stream as a lane of a link, sends these bytes on it, and takes what comes until the host
+ * has closed it. `end` is the status of the answer, 101 where there is a stream.
+ */
+export async function visitStream(
+  origin: string,
+  bytes: Uint8Array,
+  headers: OutgoingHttpHeaders = {},
+  opensLink = true,
+): Promise<Loot> {
+  const id = randomBytes(16).toString('hex');
+  const down = opensLink ? get(`${origin}/api/link/${id}/get`, reckless) : undefined;
+  down?.on('error', () => undefined);
+  if (down) await once(down, 'response');
+  const upgrade = { connection: 'Upgrade', upgrade: streamProtocol, ...headers };
+  const outgoing = get(`${origin}/worker?link=${id}&lane=stream`, {
+    ...reckless,
+    headers: upgrade,
+  });
+  const said: string[] = [];
+  let numBinary = 0;
+  const reader = new RecordReader({
+    take: ({ kind, body }) => {
+      if (kind === 'frame') numBinary++;
+      else said.push((JSON.parse(new TextDecoder().decode(joined(body))) as { type: string }).type);
+    },
+  });
+  return new Promise((resolve, reject) => {
+    const finish = (end: number): void => {
+      down?.destroy();
+      resolve({ said, numBinary, end });
+    };
+    outgoing.on('error', reject);
+    outgoing.on('response', ({ statusCode = 0 }) => finish(statusCode));
+    outgoing.on('upgrade', ({ statusCode = 0 }, socket, head) => {
+      socket.on('data', (piece: Buffer) => reader.push(piece));
+      socket.on('error', () => undefined);
+      socket.on('close', () => finish(statusCode));
+      if (head.length > 0) socket.unshift(head);
+      socket.write(bytes);
     });
   });
 }

@@ -1,16 +1,17 @@
 import { ConnectionClosedError, type Socket } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
-import type { Place } from '../protocol/flow';
+import type { Place, PlaceFrame } from '../protocol/flow';
 import { joined, type Pieces, type SendablePieces } from '../protocol/pieces';
-import { encodeRecord, type LinkRecord, type RecordKind } from './record';
+import { encodeRecord, type LinkRecord, type PlaceRecord, type RecordKind } from './record';
 import { Sequencer } from './sequencer';
 
-/** One of the ways between the two ends: a WebSocket, or one direction over HTTPS requests. */
+/** One of the ways between the two ends: a WebSocket, a stream, one direction of requests. */
 export interface Lane {
   readonly name: string;
   /**
    * Hands over a record; it may throw where the lane is gone.
-   * @param sent called when the lane does not read the record's memory any more
+   * @param sent called when the lane does not read the record's memory any more; a lane that is
+   * gone never calls it, and ends the link if that uses it
    */
   send(record: SendablePieces, sent?: () => void): void;
   /** Bytes that were handed over and have not left yet. */
@@ -21,8 +22,7 @@ export interface Lane {
 /** Who takes what a lane brings, at either end. */
 export interface LaneHandlers {
   readonly take: (lane: Lane, record: LinkRecord) => void;
-  /** Where the payload of a frame that begins like this goes, if it has a place. */
-  readonly place: (start: Uint8Array) => Place | undefined;
+  readonly place: PlaceRecord;
   /** It ended, or brought what is no record; `wasClosed` where the other end closed it. */
   readonly lost: (lane: Lane, error: Error, wasClosed?: boolean) => void;
   /** It has room again. */
@@ -33,8 +33,7 @@ export interface LaneHandlers {
 export interface LinkHandlers {
   /** A message of the connection, in order. */
   receive(message: string | Pieces): void;
-  /** Where the payload of a frame that begins like this goes, if it has a place. */
-  place(start: Uint8Array): Place | undefined;
+  readonly place: PlaceFrame;
   /** A record of the link itself, as it comes. Throwing closes the link with the error. */
   note(lane: Lane, record: LinkRecord): void;
   /** The link can't go on; called once. */
@@ -82,10 +81,14 @@ export class Link implements Socket {
   }
 
   /** Throws ProtocolError `unexpected` when there is a lane of this name already. */
+  expectNew(name: string): void {
+    if (!this.#lanes.has(name)) return;
+    throw new ProtocolError('unexpected', `link: expected one lane '${name}', got a second`);
+  }
+
+  /** Throws as {@link expectNew}. */
   add(lane: Lane): void {
-    if (this.#lanes.has(lane.name)) {
-      throw new ProtocolError('unexpected', `link: expected one lane '${lane.name}', got a second`);
-    }
+    this.expectNew(lane.name);
     this.#lanes.set(lane.name, lane);
   }
 
@@ -130,8 +133,10 @@ export class Link implements Socket {
   }
 
   /** Where the payload of a frame is to be put that a lane begins to bring. */
-  place(start: Uint8Array): Place | undefined {
-    return this.#closed ? undefined : this.#handlers.place(start);
+  place(start: Uint8Array, sequence: number): Place | undefined {
+    // Twice, as when a request is sent again, it could be written to where it has been read.
+    if (this.#closed || !this.#sequencer.mayPlace(sequence)) return undefined;
+    return this.#handlers.place(start);
   }
 
   /** Takes a record that a lane brought. */

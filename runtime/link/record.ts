@@ -10,7 +10,7 @@ import { byteLength, joined, type Pieces, type SendablePieces } from '../protoco
  *     byte 0   bytes of the body (u32)       8   kind (u8)
  *     byte 4   sequence number (u32)         9   zeros, then the body at byte 16
  *
- * A WebSocket message is one record. In the body of a request or response records follow one
+ * A WebSocket message is one record. In a stream, and the body of a request or response, records follow one
  * another without gaps.
  */
 
@@ -74,11 +74,14 @@ function decodeHeader(bytes: Uint8Array): RecordFields & { readonly bodyBytes: n
   return { kind, sequence, bodyBytes };
 }
 
+/** Where the payload goes of the frame that a record with this number begins to bring. */
+export type PlaceRecord = (start: Uint8Array, sequence: number) => Place | undefined;
+
 /** Who takes what a stream brings. */
 export interface RecordHandlers {
   readonly take: (record: LinkRecord) => void;
-  /** Where the payload of a frame goes that begins like this; it gets memory of its own if not. */
-  readonly place?: (start: Uint8Array) => Place | undefined;
+  /** A payload without a place gets memory of its own. */
+  readonly place?: PlaceRecord;
 }
 
 /** A record of which the header has come. */
@@ -144,7 +147,7 @@ export class RecordReader {
 
   #placeRest({ fields, bodyBytes, body }: Begun): void {
     const [start = new Uint8Array()] = body;
-    const { payloadStart = 0, memory } = this.#handlers.place?.(start) ?? {};
+    const { payloadStart = 0, memory } = this.#handlers.place?.(start, fields.sequence) ?? {};
     const fits = memory?.length === bodyBytes - payloadStart;
     const target = memory && fits ? memory : new Uint8Array(bodyBytes);
     // What came behind the header already, or all of it.

@@ -48,3 +48,21 @@ test('a gap that never closes is an error before memory is full', () => {
       'got 33554433 bytes in 9',
   );
 });
+
+test('a record has a place once, and none once it came', () => {
+  const sequencer = new Sequencer(() => undefined);
+  expect([0, 0, 2, 1].map((sequence) => sequencer.mayPlace(sequence))).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
+  sequencer.take(record(0));
+  sequencer.take(record(3));
+  expect([0, 3, 2, 4].map((sequence) => sequencer.mayPlace(sequence))).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ]);
+});

@@ -16,6 +16,8 @@ const maxHeldRecords = 16_384;
 export class Sequencer {
   readonly #deliver: (record: LinkRecord) => void;
   readonly #held = new Map<number, LinkRecord>();
+  /** Numbers of records on their way that were given a place. */
+  readonly #placed = new Set<number>();
   #heldBytes = 0;
   #next = 0;
   #delivering = false;
@@ -27,6 +29,14 @@ export class Sequencer {
   /** Bytes that wait for a record before them. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** Whether a record may be given a place in its tensor's memory: once, and while it is awaited. */
+  mayPlace(sequence: number): boolean {
+    if (sequence < this.#next || this.#held.has(sequence) || this.#placed.has(sequence))
+      return false;
+    this.#placed.add(sequence);
+    return true;
   }
 
   /**
@@ -60,6 +70,7 @@ export class Sequencer {
       const record = this.#held.get(this.#next);
       if (!record) return;
       this.#held.delete(this.#next);
+      this.#placed.delete(this.#next);
       this.#heldBytes -= byteLength(record.body);
       this.#next++;
       this.#deliver(record);

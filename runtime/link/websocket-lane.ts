@@ -58,11 +58,16 @@ export class WebSocketLane implements Lane {
     return this.#socket.bufferedAmount;
   }
 
+  close(code: number, reason: string): void {
+    // A page may close with 1000 or 3000 to 4999 only.
+    this.#socket.close(code === 1000 ? code : 3000, reason);
+  }
+
   /** A browser's WebSocket takes a message in one piece. */
   #joined(record: SendablePieces): Uint8Array<ArrayBuffer> {
     if (!this.#platform.copiesAtSend) return joined(record);
-    if (this.#message.length < byteLength(record))
-      this.#message = new Uint8Array(byteLength(record));
+    const bytes = byteLength(record);
+    if (this.#message.length < bytes) this.#message = new Uint8Array(bytes);
     return joined(record, this.#message);
   }
 
@@ -75,11 +80,6 @@ export class WebSocketLane implements Lane {
       if (this.#socket.bufferedAmount < before) this.#drained();
       this.#poll();
     });
-  }
-
-  close(code: number, reason: string): void {
-    // A page may close with 1000 or 3000 to 4999 only.
-    this.#socket.close(code === 1000 ? code : 3000, reason);
   }
 }
 

@@ -1,12 +1,12 @@
 import { ConnectionClosedError } from '../protocol/connection';
 import { ProtocolError } from '../protocol/error';
-import type { Place } from '../protocol/flow';
+import type { PlaceFrame } from '../protocol/flow';
 import { maxPayloadBytes } from '../protocol/frame';
 import { byteLength, joined, type Pieces } from '../protocol/pieces';
 import { fastest, isOpen, lanesOf, pairsOf, webSocketNames } from './choice';
 import type { Measured, Pair } from './choice';
 import { encodeControl, parseHostControl } from './control';
-import type { LinkFacts, TransportChoice, WorkerControl } from './control';
+import type { LinkFacts, Transport, TransportChoice, WorkerControl } from './control';
 import { RequestLane, ResponseLane } from './https-lanes';
 import { Link, type Lane, type LaneHandlers } from './link';
 import { Measurement } from './measurement';
@@ -23,8 +23,7 @@ const furtherLimitMs = 700;
 export interface WorkerLinkHandlers {
   /** A message of the connection, in order. */
   receive(message: string | Pieces): void;
-  /** Where the payload of a frame that begins like this goes, if it has a place. */
-  place(start: Uint8Array): Place | undefined;
+  readonly place: PlaceFrame;
   /** A lane can take more. */
   drained(): void;
   /** What carries each direction now, and what it moved. */
@@ -49,6 +48,7 @@ export class WorkerLink {
   readonly #handlers: WorkerLinkHandlers;
   readonly #id: string;
   readonly #measurement: Measurement;
+  #firstLanes: ReadonlySet<string> = new Set();
   /** Lanes on which the host has answered. */
   readonly #opened = new Set<string>();
   /** Who waits for a lane to open or to fail, by its name. */
@@ -79,7 +79,7 @@ export class WorkerLink {
   async open(): Promise<void> {
     try {
       await this.#openWebSocket('ws-0', webSocketLimitMs);
-      this.#use({ down: 'websocket', up: 'websocket' });
+      this.#begin('websocket');
     } catch (error) {
       const why = messageOf(error);
       if (!this.link.isOpen) throw new HostUnreachableError(why);
@@ -88,8 +88,14 @@ export class WorkerLink {
         this.link.close(1000, 'no way to the host works');
         throw new HostUnreachableError(`no WebSocket: ${why}; no request: ${messageOf(second)}`);
       });
-      this.#use({ down: 'https', up: 'https' });
+      this.#begin('https');
     }
+  }
+
+  #begin(way: Transport): void {
+    const pair = { down: way, up: way };
+    this.#firstLanes = lanesOfPair(pair);
+    this.#use(pair);
   }
 
   async #choose(choice: TransportChoice, known: LinkFacts | undefined): Promise<void> {
@@ -142,9 +148,9 @@ export class WorkerLink {
     this.#handlers.chosen(facts);
   }
 
-  /** The first lane stays: what was sent on it may still be on the way. */
+  /** Those that the link began with stay: what was sent on them may still be on the way. */
   #dropIdleLanes(pair: Pair): void {
-    const kept = lanesOfPair(pair).add('ws-0');
+    const kept = new Set([...lanesOfPair(pair), ...this.#firstLanes]);
     for (const lane of this.link.lanes) if (!kept.has(lane.name)) this.link.drop(lane);
   }
 
@@ -209,7 +215,7 @@ export class WorkerLink {
     return new Promise((resolve, reject) => {
       const lane = open({
         take: (from, record) => this.link.take(from, record),
-        place: (start) => this.link.place(start),
+        place: (start, sequence) => this.link.place(start, sequence),
         lost: (from, error, wasClosed) => {
           this.#opened.delete(name);
           if (error instanceof ProtocolError) this.link.fail(error);

@@ -114,6 +114,25 @@ describe('in place', () => {
     expect(tensor?.data.buffer).toBe(last.payload.buffer);
   });
 
+  test('a place is given once: a second one that claims it is copied', () => {
+    const chunks = assembler();
+    const first = received(chunks, chunk(0, 4));
+    expect(chunks.place(headerOf(chunk(0, 4)))).toBeUndefined();
+    chunks.add(first);
+    expect(chunks.add(chunk(4, 12))).toEqual(assembled);
+  });
+
+  test('a chunk that comes again before it came whole: what is late writes to no tensor', () => {
+    const chunks = assembler();
+    chunks.add(received(chunks, chunk(0, 4)));
+    const late = chunks.place(headerOf(chunk(4, 8)));
+    expect(chunks.add(chunk(4, 8))).toBeUndefined();
+    const tensor = chunks.add(received(chunks, chunk(8, 12)));
+    late?.fill(77);
+    expect(tensor).toEqual(assembled);
+    expect(tensor?.data.buffer).not.toBe(late?.buffer);
+  });
+
   test('what was added has no place any more, nor what is too large', () => {
     const chunks = assembler();
     chunks.add(chunk(0, 8));

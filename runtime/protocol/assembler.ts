@@ -13,6 +13,8 @@ type Header = Omit<Frame, 'payload'>;
 interface Begun {
   readonly header: Header;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Offsets of chunks that have a place: two that claim to be one may not share it. */
+  readonly placed: Set<number>;
 }
 
 /** Tensors that may have memory before a chunk of them was added. */
@@ -41,13 +43,13 @@ export class Assembler {
   place(header: FrameHeader): Uint8Array<ArrayBuffer> | undefined {
     const { byteOffset, payloadBytes } = header;
     const unfinished = this.#unfinished;
-    if (unfinished && isSameTensor(unfinished.header, header)) {
-      if (byteOffset < unfinished.filledBytes) return undefined;
-      return unfinished.bytes.subarray(byteOffset, byteOffset + payloadBytes);
-    }
+    const isNext = unfinished !== undefined && isSameTensor(unfinished.header, header);
+    if (isNext && byteOffset < unfinished.filledBytes) return undefined;
     if (tensorBytes(header) > this.#maxTensorBytes) return undefined;
-    const { bytes } = this.#findReserved(header) ?? this.#reserve(header);
-    return bytes.subarray(byteOffset, byteOffset + payloadBytes);
+    const begun = isNext ? unfinished : (this.#findReserved(header) ?? this.#reserve(header));
+    if (begun.placed.has(byteOffset)) return undefined;
+    begun.placed.add(byteOffset);
+    return begun.bytes.subarray(byteOffset, byteOffset + payloadBytes);
   }
 
   /**
@@ -73,13 +75,11 @@ export class Assembler {
     const reserved = unfinished ? undefined : this.#claim(header);
     if (!unfinished && payload.length === totalBytes) return wireTensor(header, payload);
 
-    const { bytes } = unfinished ?? reserved ?? { bytes: this.#memory.take(totalBytes) };
     const at = unfinished?.filledBytes ?? 0;
-    if (payload.buffer !== bytes.buffer || payload.byteOffset !== bytes.byteOffset + at) {
-      bytes.set(payload, at);
-    }
+    const begun = this.#put(payload, at, unfinished ?? reserved ?? this.#begin(header));
+    const { bytes } = begun;
     const filledBytes = at + payload.length;
-    this.#unfinished = filledBytes < totalBytes ? { header, bytes, filledBytes } : undefined;
+    this.#unfinished = filledBytes < totalBytes ? { ...begun, filledBytes } : undefined;
     return this.#unfinished ? undefined : wireTensor(header, bytes);
   }
 
@@ -94,8 +94,26 @@ export class Assembler {
     return this.#reserved.find((begun) => isSameTensor(begun.header, header));
   }
 
+  /** The tensor with this chunk in it, in memory that nobody else writes to. */
+  #put(payload: Uint8Array, at: number, begun: Begun): Begun {
+    const { header, bytes, placed } = begun;
+    const isInPlace =
+      payload.buffer === bytes.buffer && payload.byteOffset === bytes.byteOffset + at;
+    if (isInPlace) return begun;
+    // It came a second time, as in a request that was sent again, and the first is on its way yet.
+    const isDoubled = placed.has(at);
+    const own = isDoubled ? this.#begin(header) : begun;
+    if (isDoubled) own.bytes.set(bytes.subarray(0, at));
+    own.bytes.set(payload, at);
+    return own;
+  }
+
+  #begin(header: Header): Begun {
+    return { header, bytes: this.#memory.take(tensorBytes(header)), placed: new Set() };
+  }
+
   #reserve(header: Header): Begun {
-    const begun = { header, bytes: this.#memory.take(tensorBytes(header)) };
+    const begun = this.#begin(header);
     this.#reserved.push(begun);
     if (this.#reserved.length > maxReserved) this.#reserved.shift();
     return begun;

@@ -6,7 +6,10 @@ import { byteLength, type Pieces, type SendablePieces } from './pieces';
 /** The part of a WebSocket that both ends need. */
 export interface Socket {
   sendText(message: string): void;
-  /** @param sent to be called when the socket does not read the message's memory any more */
+  /**
+   * @param sent to be called when the socket does not read the message's memory any more; one that
+   * is gone need not call it, but has to end the connection
+   */
   sendBinary(message: SendablePieces, sent: () => void): void;
   /** The longest chunk of the pipeline class to send over it; 512 KiB by default. */
   readonly chunkBytes?: number;

@@ -149,6 +149,17 @@ describe('credit', () => {
     );
   });
 
+  test('there is no place for a frame without it, nor for what is no frame', () => {
+    const receiver = new FrameReceiver({ grant: () => undefined });
+    const place = (bytes: number): number | undefined => {
+      const payload = new Uint8Array(bytes);
+      const state = { ...tensor('state', 4 * MiB), byteOffset: 0, payload };
+      return receiver.place(encodeFrame(state)[0] ?? payload)?.memory.length;
+    };
+    expect([2 * MiB + 16, 2 * MiB].map(place)).toEqual([undefined, 2 * MiB]);
+    expect(receiver.place(new Uint8Array(64))).toBeUndefined();
+  });
+
   test('an answer from within `send` keeps the order', async () => {
     const received: WireTensor[] = [];
     const sender: FrameSender = new FrameSender({

@@ -221,6 +221,9 @@ export interface Place {
   readonly memory: Uint8Array<ArrayBuffer>;
 }
 
+/** Where the payload of a frame that begins like this goes, if it has a place. */
+export type PlaceFrame = (start: Uint8Array) => Place | undefined;
+
 /** Takes binary messages, gives credit back, and puts tensors together. */
 export class FrameReceiver {
   readonly #grant: (trafficClass: TrafficClass, bytes: number) => void;
@@ -250,7 +253,9 @@ export class FrameReceiver {
       // It is refused once it has come.
       return undefined;
     }
-    const memory = this.#assemblers[trafficClassOf(header.kind)].place(header);
+    const trafficClass = trafficClassOf(header.kind);
+    if (header.payloadBytes > this.#credit[trafficClass]) return undefined;
+    const memory = this.#assemblers[trafficClass].place(header);
     return memory && { payloadStart: header.payloadStart, memory };
   }
 

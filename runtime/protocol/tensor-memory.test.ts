@@ -11,6 +11,15 @@ test('memory that was given back is taken again for as many bytes, and for no ot
   expect(memory.take(64).buffer).not.toBe(first.buffer);
 });
 
+test('memory that is given back twice is taken once', () => {
+  const memory = new TensorMemory();
+  const { buffer } = memory.take(64);
+  memory.giveBack(buffer);
+  memory.giveBack(buffer);
+  expect(memory.take(64).buffer).toBe(buffer);
+  expect(memory.take(64).buffer).not.toBe(buffer);
+});
+
 test('of pieces that nobody takes the oldest are let go', () => {
   const memory = new TensorMemory();
   const pieces = Array.from({ length: 5 }, () => new ArrayBuffer(16));

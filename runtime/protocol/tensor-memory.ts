@@ -17,6 +17,8 @@ export class TensorMemory {
 
   /** Nobody has it any more. The oldest pieces are let go: tensors may have got another size. */
   giveBack(memory: ArrayBuffer): void {
+    // Twice, it would be two tensors' at a time.
+    if (this.#free.includes(memory)) return;
     this.#free.push(memory);
     if (this.#free.length > maxPieces) this.#free.shift();
   }

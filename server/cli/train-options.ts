@@ -125,7 +125,7 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       choice(
         '--transport <way>',
-        'how tensors travel; auto: what is fastest when a worker joins, each direction for itself',
+        'how tensors travel, where that works (no page has a stream); auto: what is fastest when a worker joins, each direction for itself',
         transportChoices,
         'auto',
       ),

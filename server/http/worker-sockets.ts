@@ -8,9 +8,10 @@ import { streamProtocol } from '../link/stream-lane';
 /** Closing frames get this long to leave. */
 const goodbyeMs = 200;
 
-/** Turns requests for an upgrade at `/worker` into WebSockets of workers' links. */
+/** Turns requests for an upgrade at `/worker` into WebSockets and streams of workers' links. */
 export class WorkerSockets {
   readonly #links: Links;
+  readonly #streams = new Set<Duplex>();
   readonly #server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -35,7 +36,12 @@ export class WorkerSockets {
     if (request.url?.split('?')[0] !== '/worker') refuse(socket, '404 Not Found');
     else if (refusal !== undefined) refuse(socket, '403 Forbidden');
     else if (request.headers.upgrade === streamProtocol) {
-      this.#links.attachStream(socket, head, request);
+      if (request.method !== 'GET') refuse(socket, '405 Method Not Allowed');
+      else if (!this.#links.attachStream(socket, head, request)) refuse(socket, '404 Not Found');
+      else {
+        this.#streams.add(socket);
+        socket.on('close', () => this.#streams.delete(socket));
+      }
     } else {
       this.#server.handleUpgrade(request, socket, head, (webSocket) => {
         this.#links.attach(webSocket, request);
@@ -43,11 +49,10 @@ export class WorkerSockets {
     }
   }
 
-  /** Resolves when closing frames have had their moment to leave. */
+  /** Resolves when what closes has had its moment to leave. */
   async close(): Promise<void> {
-    await new Promise((resolve) =>
-      setTimeout(resolve, this.#server.clients.size > 0 ? goodbyeMs : 0),
-    );
+    const count = this.#server.clients.size + this.#streams.size;
+    await new Promise((resolve) => setTimeout(resolve, count > 0 ? goodbyeMs : 0));
   }
 }
 

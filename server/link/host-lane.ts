@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Lane, LaneHandlers } from '../../runtime/link/link';
 import { decodeRecord } from '../../runtime/link/record';
 import type { SendablePieces } from '../../runtime/protocol/pieces';
-import { sendMessage, writePieces } from './send-pieces';
+import { sendMessage, writePieces } from './outgoing-pieces';
 import { bytesOf } from './worker-channel';
 
 /** The code of a connection that ended without a goodbye. */

@@ -64,34 +64,33 @@ export class HostLink implements WorkerChannel {
     this.#handlers = handlers;
   }
 
-  /** Takes what the worker opened. Throws ProtocolError for more lanes than a link may have. */
-  add(create: (handlers: LaneHandlers) => Lane): void {
+  /**
+   * Takes what the worker opened, if there is not one of this name. Throws ProtocolError for that,
+   * and for more lanes than a link may have, before anything is made.
+   */
+  add(name: string, create: (handlers: LaneHandlers) => Lane): void {
+    this.#link.expectNew(name);
     const limit = this.#isTrusted ? maxLanes : maxLanesBeforeHello;
     if (this.#link.lanes.length >= limit) {
       throw new ProtocolError('unexpected', `link: expected at most ${limit} lanes, got one more`);
     }
     const lane = create({
       take: (from, record) => this.#link.take(from, record),
-      place: (start) => this.#link.place(start),
+      place: (start, sequence) => this.#link.place(start, sequence),
       drained: () => this.#handlers?.drained(),
       lost: (from, error, wasClosed) => {
         if (error instanceof ProtocolError) this.#link.fail(error);
         else this.#link.lost(from, error.message, wasClosed);
       },
     });
-    try {
-      this.#link.add(lane);
-    } catch (error) {
-      lane.close(1002, 'a second lane of one name');
-      throw error;
-    }
+    this.#link.add(lane);
     // The first record down says that it comes through, where the worker need not say so first.
     if (lane.name === 'get' || lane.name === 'stream') this.#say({ type: 'opened' }, lane);
   }
 
   /** Where the payload of a frame is to be put that a request begins to bring. */
-  place(start: Uint8Array): Place | undefined {
-    return this.#link.place(start);
+  place(start: Uint8Array, sequence: number): Place | undefined {
+    return this.#link.place(start, sequence);
   }
 
   /** Takes a record from the body of a request. */

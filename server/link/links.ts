@@ -28,7 +28,7 @@ const requestLane: Lane = {
   close: () => undefined,
 };
 
-/** Joins the WebSockets and requests that come to the links that they belong to. */
+/** Joins the WebSockets, streams and requests that come to the links that they belong to. */
 export class Links {
   /** How new workers choose their transport. */
   choice: TransportChoice = 'auto';
@@ -51,20 +51,22 @@ export class Links {
     const link = webSocketName.test(name) ? this.#open(id, request) : undefined;
     try {
       if (!link) throw new ProtocolError('unexpected', 'expected a link and a lane of it');
-      link.add((handlers) => new WebSocketHostLane(name, socket, handlers));
+      link.add(name, (handlers) => new WebSocketHostLane(name, socket, handlers));
     } catch (error) {
       socket.on('error', () => socket.terminate());
       socket.close(1002, error instanceof Error ? error.message.slice(0, 100) : '');
     }
   }
 
-  /** Takes the socket of a request at `/worker` for a stream, whose link must be there already. */
-  attachStream(socket: Duplex, head: Buffer, request: IncomingMessage): void {
+  /**
+   * Takes the socket of a request at `/worker` for a stream; false where there is no link that it
+   * could belong to: none begins with a stream.
+   */
+  attachStream(socket: Duplex, head: Buffer, request: IncomingMessage): boolean {
     const { link: id, lane } = laneOf(request);
     const link = lane === 'stream' ? this.#links.get(id ?? '') : undefined;
     try {
-      if (!link) throw new ProtocolError('unexpected', 'expected a link and a lane of it');
-      link.add((handlers) => {
+      link?.add('stream', (handlers) => {
         socket.write(switching);
         return new StreamLane(socket, head, handlers);
       });
@@ -72,6 +74,7 @@ export class Links {
       socket.destroy();
       if (!(error instanceof ProtocolError)) throw error;
     }
+    return link !== undefined;
   }
 
   /** `GET /link/ID/get`, a response that goes on, and `POST /link/ID/post`. */
@@ -84,7 +87,7 @@ export class Links {
         return;
       }
       try {
-        link.add((handlers) => new ResponseHostLane(response, handlers));
+        link.add('get', (handlers) => new ResponseHostLane(response, handlers));
       } catch {
         if (!response.headersSent) response.status(409);
         response.end();
@@ -124,7 +127,7 @@ function laneOf({ url }: IncomingMessage): { link: string | null; lane: string }
 function takeRecords(link: HostLink, request: IncomingMessage, response: ServerResponse): void {
   const records = new RecordReader({
     take: (record) => link.take(requestLane, record),
-    place: (start) => link.place(start),
+    place: (start, sequence) => link.place(start, sequence),
   });
   request.on('data', (piece: Buffer) => {
     try {

@@ -2,13 +2,13 @@ import type { Duplex } from 'node:stream';
 import type { Lane, LaneHandlers } from '../../runtime/link/link';
 import { RecordReader } from '../../runtime/link/record';
 import type { SendablePieces } from '../../runtime/protocol/pieces';
-import { writePieces } from './send-pieces';
+import { writePieces } from './outgoing-pieces';
 
 /** What a request for an upgrade asks for. */
 export const streamProtocol = 'tandem-records';
 
-/** What waits gets this long to leave. */
-const goodbyeMs = 250;
+/** What waits gets this long to leave, a goodbye behind a few MiB over Wi-Fi too. */
+const goodbyeMs = 5_000;
 
 /**
  * Records one after another, both ways over one socket without frames of another protocol around
@@ -35,7 +35,7 @@ export class StreamLane implements Lane {
       }
     });
     socket.on('end', () => {
-      socket.end();
+      this.close();
       lost(this, new Error('its connection closed'), records.isBetweenRecords);
     });
     socket.on('error', (error) => lost(this, error));

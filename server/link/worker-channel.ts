@@ -1,15 +1,14 @@
 import { WebSocket, type RawData } from 'ws';
 import { ConnectionClosedError, type Socket } from '../../runtime/protocol/connection';
 import type { LinkFacts } from '../../runtime/link/control';
-import type { Place } from '../../runtime/protocol/flow';
+import type { PlaceFrame } from '../../runtime/protocol/flow';
 import type { Pieces, SendablePieces } from '../../runtime/protocol/pieces';
-import { sendMessage } from './send-pieces';
+import { sendMessage } from './outgoing-pieces';
 
 /** Who takes what comes over a channel. */
 export interface ChannelHandlers {
   readonly receive: (message: string | Pieces) => void;
-  /** Where the payload of a frame that begins like this goes, if it has a place. */
-  readonly place: (start: Uint8Array) => Place | undefined;
+  readonly place: PlaceFrame;
   /** The socket can take more. */
   readonly drained: () => void;
   readonly closed: (error: Error) => void;

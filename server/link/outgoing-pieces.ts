@@ -11,7 +11,8 @@ export function sendMessage(socket: WebSocket, message: SendablePieces, sent: ()
 
 /** Writes the pieces one after another. */
 export function writePieces(stream: Writable, pieces: SendablePieces, written: () => void): void {
-  if (!stream.writable) return;
+  // Not `writable`: a response says so even behind its end.
+  if (stream.writableEnded || stream.destroyed) return;
   for (const piece of pieces.slice(0, -1)) stream.write(piece);
   stream.write(pieces.at(-1) ?? new Uint8Array(), written);
 }
