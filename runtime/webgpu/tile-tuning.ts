@@ -19,7 +19,7 @@ export interface TuningOptions {
   readonly store: TuningStore;
   /** Milliseconds; `performance.now`. */
   readonly now: () => number;
-  /** Milliseconds after which nothing more is timed; ten seconds where absent. */
+  /** Milliseconds after which nothing more is timed than the first; ten seconds where absent. */
   readonly budget?: number;
 }
 
@@ -54,7 +54,8 @@ export class TuningCases {
 
 /**
  * Times the tiles for each case on the device, and remembers the fastest by device and kernels.
- * What the budget leaves untimed gets the largest tile, and is timed on the next load.
+ * What the budget leaves untimed gets the largest tile, and is timed on a later load: each times
+ * one at least.
  *
  * @param deviceName the adapter in words; a choice holds for it alone
  */
@@ -67,13 +68,16 @@ export async function tuneTiles(
   const prefix = `tandem tile ${kernelVersion()} ${deviceName}:`;
   const chosen = new Map<string, number>();
   const start = now();
+  let numTimed = 0;
   for (const [key, each] of byKey) {
     const known = parseTile(store.getItem(prefix + key), each.count);
     if (known !== undefined) {
       chosen.set(key, known);
       continue;
     }
-    if (now() - start >= budget) continue;
+    const isOver = now() - start >= budget;
+    if (isOver && numTimed > 0) continue;
+    numTimed++;
     const fastest = fastestTile(await timeTiles(device, each, now));
     chosen.set(key, fastest);
     store.setItem(prefix + key, String(fastest));
