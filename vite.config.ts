@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vite';
+import { copyGolden } from './golden.config.ts';
 import { drawIcons } from './icons.config.ts';
 
 const root = import.meta.dirname;
@@ -8,7 +9,10 @@ const root = import.meta.dirname;
 export default defineConfig({
   root: resolve(root, 'client'),
   appType: 'mpa',
-  plugins: [drawIcons(resolve(root, 'client/worker/icon.svg'))],
+  plugins: [
+    drawIcons(resolve(root, 'client/worker/icon.svg')),
+    copyGolden(resolve(root, 'e2e/golden')),
+  ],
   environments: {
     client: {
       build: {

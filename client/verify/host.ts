@@ -13,7 +13,7 @@ export class HostError extends Error {
 /** PyTorch's numbers, from the host. */
 export async function fetchGolden(): Promise<GoldenData> {
   const [json, bytes] = await Promise.all(
-    ['operations.json', 'operations.safetensors'].map((file) => get(`/api/golden/${file}`)),
+    ['operations.json', 'operations.safetensors'].map((file) => get(`/golden/${file}`)),
   );
   const text = new TextDecoder().decode(json);
   const { cases } = JSON.parse(text) as { cases: readonly OperationCase[] };

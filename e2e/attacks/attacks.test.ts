@@ -70,7 +70,7 @@ test('uninvited visitors get neither tensor nor file, and change no loss', async
     '/assets/....//....//package.json',
     '/assets/..\\..\\package.json',
     '//etc/passwd',
-    '/api/golden/..%2f..%2f..%2fpackage.json',
+    '/golden/..%2f..%2f..%2fpackage.json',
     '/.git/config',
     '/assets/%00',
   ];

@@ -11,7 +11,6 @@ import { iPhoneLimits, requestDevice } from '../../runtime/webgpu/device';
 import { hasHalf } from '../../runtime/webgpu/precision';
 import { decodeSafetensors } from '../../runtime/weights/safetensors';
 import { readFloat32 } from '../../runtime/weights/stored-tensor';
-import { goldenFolder } from '../http/verification';
 import { createDawnGpu, describeDawnDevice } from './dawn';
 
 /** What a verification on this computer gave. */
@@ -40,6 +39,9 @@ export async function runOnDawn(
   target.device.destroy();
   return { device, results, ms };
 }
+
+/** PyTorch's numbers; beside the host, built or not. */
+const goldenFolder = join(import.meta.dirname, '../../e2e/golden');
 
 async function readGolden(): Promise<GoldenData> {
   const json = await readFile(join(goldenFolder, 'operations.json'), 'utf8');

@@ -90,7 +90,7 @@ test('another device is led from http to https, where it may join', async () => 
     authority: /CN=(.*)/.exec(authority?.subject ?? '')?.[1],
     fingerprint: authority?.fingerprint256,
   });
-  for (const path of ['/worker/index.html', '/verify/index.html', '/api/golden/operations.json']) {
+  for (const path of ['/worker/index.html', '/verify/index.html', '/golden/operations.json']) {
     expect((await get(plain(path), 'desk.local')).status).toBe(404);
     expect((await get(secure(path), 'desk.local')).status).toBe(200);
   }

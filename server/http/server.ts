@@ -16,7 +16,7 @@ import { namesAt } from './names';
 import { builtPages, pageRoutes } from './pages';
 import { renewCertificate } from './renewal';
 import { answerTrustCheck } from './trust-check';
-import { goldenRoutes, Verifications } from './verification';
+import { Verifications } from './verification';
 import { isAtHome, isLoopback, refusal } from './visitor';
 import { WorkerSockets } from './worker-sockets';
 
@@ -66,12 +66,7 @@ export async function startServer(
   let workers = 0;
   const links = new Links((channel) => acceptWorker(channel, String(++workers), pool, pairing));
   const reception: Reception = {
-    app: pageRoutes(pages, [
-      links.routes(),
-      verifications.routes(),
-      benchmarks.routes(),
-      goldenRoutes(),
-    ]),
+    app: pageRoutes(pages, [links.routes(), verifications.routes(), benchmarks.routes()]),
     sockets: new WorkerSockets(links),
     names: namesAt(address, secure && (() => secure.certificates.names)),
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import express from 'express';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { maxReportBytes } from '../../runtime/verify/report';
-import { goldenRoutes, Verifications } from './verification';
+import { Verifications } from './verification';
 
 const report = {
   type: 'report',
@@ -24,7 +24,7 @@ let verifications: Verifications;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tandem-verify-'));
   verifications = new Verifications(join(folder, 'runs'));
-  server = createServer(express().use('/api', verifications.routes(), goldenRoutes()));
+  server = createServer(express().use('/api', verifications.routes()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api`;
 });
@@ -79,15 +79,6 @@ test.each([
   expect(refused.status).toBe(status);
   expect(refused.answer['error']).toContain(words);
   expect(await readdir(folder)).toEqual([]);
-});
-
-test('PyTorch’s numbers are served, and no other file', async () => {
-  const json = await fetch(`${url}/golden/operations.json`);
-  expect(((await json.json()) as { cases: unknown[] }).cases.length).toBeGreaterThan(50);
-  expect((await fetch(`${url}/golden/operations.safetensors`)).status).toBe(200);
-  for (const path of ['values.py', 'resnet34.json', '..%2f..%2fpackage.json', '%2e%2e']) {
-    expect((await fetch(`${url}/golden/${path}`)).status).toBe(404);
-  }
 });
 
 test('failures are told of as often as reports are kept, their text without control characters', async () => {
