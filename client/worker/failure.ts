@@ -60,14 +60,16 @@ export const failures: Readonly<Record<FailureReason, Failure>> = {
   'host-unreachable': {
     headline: 'The computer does not answer',
     sentence: 'This page tries again every few seconds.',
-    remedy: 'Check that Tandem runs on the computer, and that the cable is plugged in.',
+    remedy:
+      'Check that Tandem runs on the computer, and that the cable is plugged in. After a change from cable to Wi-Fi, or of the computer’s address, scan its code again.',
     action: 'stop',
   },
   'host-gone': {
     headline: 'The computer is gone',
     sentence:
       'Tandem stopped there, or the cable was pulled. This page tries again every few seconds.',
-    remedy: 'Plug the cable in, and start Tandem again if it stopped.',
+    remedy:
+      'Plug the cable in, and start Tandem again if it stopped. After a change from cable to Wi-Fi, or of the computer’s address, scan its code again.',
     action: 'stop',
   },
   'version-mismatch': {

@@ -56,7 +56,8 @@ export class PhonePage {
     await expect.poll(shown, patience).toBe(state);
     const [, reason] = state.split(' ');
     if (reason === undefined) return;
-    await this.page.screenshot({ path: `test-results/pages/chromium-${reason}.png` });
+    const page = new URL(this.page.url()).pathname.slice(1) || 'worker';
+    await this.page.screenshot({ path: `test-results/pages/chromium-${page}-${reason}.png` });
   }
 
   /** Waits until all of the page's text matches. */
