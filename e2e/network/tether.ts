@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
-import { runTandem, trainResultOf, watch, type Running } from '../cli/run-tandem';
+import { lastJson, runTandem, trainResultOf, watch, type Running } from '../cli/run-tandem';
 import type { DriverPlace } from '../webkit/web-driver';
 import { TetheredPair } from './namespaces';
 
@@ -19,6 +19,23 @@ const run = [
   // By default the rise to the peak depends on the run's length, and the runs here differ in that.
   ...['--warmup-steps', '0'],
 ];
+
+/** Connects with `ca` as its only authority, and prints what it saw. */
+const tlsVisitor = `
+  const [host, port, caPath] = process.argv.slice(1);
+  const ca = require('node:fs').readFileSync(caPath);
+  const socket = require('node:tls').connect({ host, port: Number(port), ca }, () => {
+    const { subjectaltname: subjectAltName } = socket.getPeerCertificate();
+    console.log(JSON.stringify({ authorized: socket.authorized, subjectAltName }));
+    socket.end();
+  });
+`;
+
+/** What a TLS client saw that verifies. */
+interface CertificateSeen {
+  readonly authorized: boolean;
+  readonly subjectAltName?: string;
+}
 
 /** A run on one end of the cable, at a cable's speed; the phone is left to the test. */
 export class Tether {
@@ -62,6 +79,14 @@ export class Tether {
     const command = [process.execPath, launcher, ...run, '--listen', '0.0.0.0', ...options];
     const home = { TANDEM_HOME: join(this.folder, 'home') };
     return watch(this.pair.run('host', this.folder, command, home));
+  }
+
+  /** Connects from the phone's end with the host's authority alone; throws where that fails. */
+  async lookAtCertificate(port: number): Promise<CertificateSeen> {
+    const ca = join(this.folder, 'home', 'certificate', 'authority.pem');
+    const args = ['-e', tlsVisitor, TetheredPair.hostAddress, String(port), ca];
+    const client = watch(this.pair.run('phone', this.folder, [process.execPath, ...args]));
+    return lastJson(await client.ended) as CertificateSeen;
   }
 
   /** Holds each loss against that of the computer alone, which takes as many steps. */

@@ -43,6 +43,9 @@ describe.skipIf(why)(why ? `over the cable (skipped: ${why})` : 'over the cable'
     const host = tether.startHost('--steps', '12', '--cut', 'layer3.0', '--https-port', '7443');
     const [, code = ''] = await host.sees(/https?:\/\/172\.20\.10\.2:\d+\/(\S*)/);
     const { hostAddress } = TetheredPair;
+    const seen = await tether.lookAtCertificate(7443);
+    expect(seen).toMatchObject({ authorized: true });
+    expect(seen.subjectAltName?.split(', ')).toContain(`IP Address:${hostAddress}`);
     await tether.pair.relay('host', `${hostAddress}:7444`, `${hostAddress}:7443`, 10);
     await openPhone(`https://${hostAddress}:7444/${code}`);
     const result = trainResultOf(await host.ended);

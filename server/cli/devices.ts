@@ -44,6 +44,7 @@ async function revoke(id: string | undefined, { all, json }: RevokeOptions): Pro
   if (!all && revoked.length === 0) {
     throw new UsageError(`no paired device has the id '${id ?? ''}'; "tandem devices" lists them`);
   }
+  if (revoked.length === 0) say('No device is paired.');
   for (const device of revoked) say(`Revoked: ${device.id}  ${device.name}`);
   if (json) printJson({ revoked: revoked.map(shown) });
 }
