@@ -6,16 +6,20 @@ import { decodeFrame, encodeFrame, type Frame } from './frame';
 import type { FrameHeader, WireTensor } from './frame';
 import { joined } from './pieces';
 
+const tensor = {
+  kind: 'activation',
+  dtype: 'f32',
+  step: 5,
+  microBatch: 2,
+  tensorId: 0,
+  shape: [2, 6],
+} as const;
+
 /** A frame of the 12 values 0 … 11 as the receiver sees it: a view of a message. */
 function chunk(from: number, to: number, fields: Partial<Frame> = {}): Frame {
   const values = Float32Array.from({ length: to - from }, (_, index) => from + index);
   const frame = {
-    kind: 'activation',
-    dtype: 'f32',
-    step: 5,
-    microBatch: 2,
-    tensorId: 0,
-    shape: [2, 6],
+    ...tensor,
     byteOffset: 4 * from,
     payload: new Uint8Array(values.buffer),
     ...fields,
@@ -36,12 +40,7 @@ function headerOf({ payload, ...fields }: Frame): FrameHeader {
 }
 
 const assembled = {
-  kind: 'activation',
-  dtype: 'f32',
-  step: 5,
-  microBatch: 2,
-  tensorId: 0,
-  shape: [2, 6],
+  ...tensor,
   data: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
 };
 
