@@ -20,7 +20,7 @@ const zeroMask = (key: Uint8Array): void => void key.fill(0);
 /** What a worker in Node reaches the host by. Not fetch: it knows no authority but the system's. */
 export function nodePlatform(options: NodePlatformOptions = {}): LinkPlatform {
   return {
-    // Twice as fast as the others here; measuring them would only take time.
+    // The others are slower between two processes (docs/benchmark-link.md): nothing to measure.
     fastest: 'stream',
     webSocket: (url) =>
       new WebSocket(url, {
